@@ -1,0 +1,24 @@
+// PostgreSQL: a pool whose bigints arrive as numbers, as they do from SQLite.
+import pg from 'pg'
+
+const INT8 = 20
+const NUMERIC = 1700
+
+const types = {
+  getTypeParser(oid: number, format?: string): unknown {
+    if (oid === INT8 || oid === NUMERIC) return Number
+    return pg.types.getTypeParser(oid, format as 'text')
+  },
+}
+
+/** A connection pool; a connection that breaks while idle is replaced at its next use. */
+export function postgresPool(url: string, size: number): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: size,
+    connectionTimeoutMillis: 10_000,
+    types,
+  } as pg.PoolConfig)
+  pool.on('error', () => undefined) // the pool drops that connection; the next query opens another
+  return pool
+}
