@@ -1,0 +1,93 @@
+// The guest's whole root file system: our scripts, busybox, dropbear with its libraries, and kernel modules.
+import { access, readdir, readFile, stat } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { run } from '@kilonova/base/command'
+import { type CpioEntry, fileEntry, writeCpio } from './cpio.ts'
+import { moduleEntries } from './kernel-modules.ts'
+
+/** Loaded when something mounts or asks for them, beside those of etc/modules, which are loaded at every start. */
+const MODULES_ON_DEMAND = ['vfat', 'nls_cp437', 'nls_ascii', 'nls_utf8', 'nls_iso8859_1', 'loop', '8021q']
+const DROPBEAR = ['usr/sbin/dropbear', 'usr/bin/dropbearkey', 'usr/bin/dbclient']
+const LINKER = 'lib64/ld-linux-x86-64.so.2'
+
+export interface GuestSources {
+  /** Where the Debian packages are unpacked. */
+  root: string
+  /** The guest's own files, laid out as in the guest. */
+  guest: string
+  /** The text of /etc/kilonova-tiny. */
+  version: string
+}
+
+/** A gzip-compressed cpio archive: under emulation, xz would cost more time than it saves in reading. */
+export async function makeInitramfs({ root, guest, version }: GuestSources): Promise<Buffer> {
+  const busybox = await firstOf(root, ['bin/busybox', 'usr/bin/busybox'])
+  const modules = await readFile(join(guest, 'etc/modules'), 'utf8')
+  const entries = [
+    ...(await guestEntries(guest)),
+    fileEntry('etc/kilonova-tiny', Buffer.from(`${version}\n`)),
+    fileEntry('bin/busybox', await readFile(busybox), 0o755),
+    ...(await dropbearEntries(root)),
+    ...(await moduleEntries([...modules.split('\n').filter(Boolean), ...MODULES_ON_DEMAND], {
+      tree: await moduleTree(root),
+      busybox,
+    })),
+  ]
+  return gzipSync(writeCpio(entries), { level: 9 })
+}
+
+/** The kernel image among the unpacked packages. */
+export async function findKernel(root: string): Promise<string> {
+  const name = (await readdir(join(root, 'boot'))).find((file) => file.startsWith('vmlinuz-'))
+  if (!name) throw new Error(`no kernel in ${root}/boot`)
+  return join(root, 'boot', name)
+}
+
+async function guestEntries(guest: string): Promise<CpioEntry[]> {
+  const entries: CpioEntry[] = []
+  for (const found of await readdir(guest, { recursive: true, withFileTypes: true })) {
+    if (!found.isFile()) continue
+    const path = join(found.parentPath, found.name)
+    const content = await readFile(path)
+    entries.push(fileEntry(relative(guest, path), content, content.toString('latin1', 0, 2) === '#!' ? 0o755 : 0o644))
+  }
+  return entries
+}
+
+async function dropbearEntries(root: string): Promise<CpioEntry[]> {
+  const linker = await firstOf(root, [LINKER, `usr/${LINKER}`])
+  const directories = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu'].map((directory) => join(root, directory))
+  const entries = new Map([[LINKER, fileEntry(LINKER, await readFile(linker), 0o755)]])
+  for (const program of DROPBEAR) {
+    const path = join(root, program)
+    entries.set(program, fileEntry(program, await readFile(path), 0o755))
+    const { stdout } = await run(linker, ['--library-path', directories.join(':'), '--list', path])
+    for (const [, name, library] of stdout.matchAll(/^\s*(\S+) => (\S+)/gm)) {
+      if (!library!.startsWith(root)) throw new Error(`${program} needs ${name}, which is in no unpacked package`)
+      const target = `usr/lib/x86_64-linux-gnu/${name}`
+      if (!name!.startsWith('/')) entries.set(target, fileEntry(target, await readFile(library!), 0o755))
+    }
+  }
+  return [...entries.values()]
+}
+
+async function moduleTree(root: string): Promise<string> {
+  const parent = await firstOf(root, ['lib/modules', 'usr/lib/modules'])
+  const [release] = await readdir(parent)
+  const tree = join(parent, release ?? '')
+  if (!(await stat(join(tree, 'kernel'))).isDirectory()) throw new Error(`no kernel modules in ${tree}`)
+  return tree
+}
+
+async function firstOf(root: string, candidates: readonly string[]): Promise<string> {
+  for (const candidate of candidates) {
+    const path = join(root, candidate)
+    const there = await access(path).then(
+      () => true,
+      () => false,
+    )
+    if (there) return path
+  }
+  throw new Error(`none of ${candidates.join(', ')} is in the unpacked packages`)
+}
