@@ -46,13 +46,16 @@ export class Fault extends Error {
   }
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: as above
+type DetailsOf<Row extends FaultKind<any>> = Row['say'] extends (details: infer Details) => string
+  ? unknown extends Details
+    ? Record<string, never>
+    : Details
+  : never
+
 /** Binds a fault table: the result makes faults whose details are checked against their code. */
 export function faultsOf<Table extends FaultTable>(table: Table) {
-  return <Code extends keyof Table & string>(
-    code: Code,
-    details: Parameters<Table[Code]['say']>[0],
-    cause?: unknown,
-  ): Fault => {
+  return <Code extends keyof Table & string>(code: Code, details: DetailsOf<Table[Code]>, cause?: unknown): Fault => {
     const row = table[code] as FaultKind<unknown>
     const mend = row.mend?.(details)
     const wire = { code, status: row.status, kind: row.kind, message: row.say(details), details }

@@ -1,0 +1,79 @@
+// A route as each version sees it; schemas are compiled at the first request that needs them.
+import type { Route } from './route.ts'
+import type { Check } from './validate.ts'
+import { compile } from './validate.ts'
+import type { JsonSchema, Microversion, Prune } from './versions.ts'
+import { changePoints, pruneAt, schemaAt, version } from './versions.ts'
+
+/** What one range of versions shares. */
+export interface AtVersion {
+  readonly body: Check | undefined
+  readonly query: Check | undefined
+  /** Query parameters that may be repeated. */
+  readonly repeatable: ReadonlySet<string>
+  readonly prune: Prune | undefined
+  readonly status: number
+}
+
+export interface Compiled {
+  readonly route: Route<never>
+  readonly first: Microversion
+  readonly last: Microversion
+  /** For the service's compatibility mode unknown keys are let through. */
+  at(asked: Microversion, legacy: boolean): AtVersion
+}
+
+export function compileRoute(route: Route<never>): Compiled {
+  const { body, query, reply, success } = route
+  const statuses = typeof success === 'number' ? [] : Object.keys(success).map(version)
+  const points = [0, ...new Set([...changePoints([body, query, reply]), ...statuses])].sort((a, b) => a - b)
+  const known = new Map<string, AtVersion>()
+  return {
+    route,
+    first: route.since ? version(route.since) : 0,
+    last: route.until ? version(route.until) : Infinity,
+    at(asked, legacy) {
+      const start = points.findLast((point) => point <= asked)!
+      const key = `${start}${legacy ? 'legacy' : ''}`
+      let found = known.get(key)
+      if (!found) {
+        found = compileAt(route, asked, legacy)
+        known.set(key, found)
+      }
+      return found
+    },
+  }
+}
+
+function compileAt({ body, query, reply, success }: Route<never>, asked: Microversion, legacy: boolean): AtVersion {
+  const bodySchema = body && schemaAt(body, asked)
+  const querySchema = query && (schemaAt(query, asked) as JsonSchema)
+  return {
+    body: bodySchema && compile(legacy ? opened(bodySchema) : bodySchema),
+    query: querySchema && compile(querySchema),
+    repeatable: new Set(
+      Object.entries(querySchema?.properties ?? {})
+        .filter(([, field]) => takesMany(field))
+        .map(([name]) => name),
+    ),
+    prune: pruneAt(reply, asked),
+    status: typeof success === 'number' ? success : statusAt(success, asked),
+  }
+}
+
+function takesMany(field: JsonSchema): boolean {
+  return field['type'] === 'array' || (field.anyOf ?? []).some(takesMany)
+}
+
+function statusAt(success: Record<string, number>, asked: Microversion): number {
+  const reached = Object.entries(success).filter(([from]) => version(from) <= asked)
+  return reached.sort(([a], [b]) => version(a) - version(b)).at(-1)![1]
+}
+
+/** The schema with unknown keys allowed everywhere. */
+function opened(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(opened)
+  if (typeof schema !== 'object' || schema === null) return schema
+  const entries = Object.entries(schema).filter(([key, value]) => !(key === 'additionalProperties' && value === false))
+  return Object.fromEntries(entries.map(([key, value]) => [key, opened(value)]))
+}

@@ -1,0 +1,4 @@
+import { busContract } from './bus-contract.ts'
+import { LocalBus } from './local.ts'
+
+busContract('local', async () => new LocalBus())
