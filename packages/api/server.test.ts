@@ -260,7 +260,7 @@ describe('a request', () => {
     assert.equal((await ask(api, { url: '/network/v2.1/things' })).body.NeutronError.type, 'HTTPForbidden')
     assert.equal(
       (await ask(api, { url: '/compute/v2.1/things' })).body.forbidden.message,
-      "Policy doesn't allow things:admin to be performed.",
+      "Policy doesn't allow os_compute_api:things:admin to be performed.",
     )
     assert.equal((await ask(api, { url: '/compute/v2.1/nowhere' })).status, 404)
     assert.equal((await ask(api, { url: '/placement/nowhere' })).body.errors[0].status, 404)

@@ -75,6 +75,14 @@ export class Store {
     else work()
   }
 
+  /**
+   * Lets one transaction at a time go on under this name, until it ends: for checks that several rows must pass
+   * together, such as a quota. SQLite has one writer anyway.
+   */
+  async lock(name: string): Promise<void> {
+    if (this.kind === 'postgres') await sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`.execute(this.as())
+  }
+
   /** SQL for "column matches the regular expression", as each database spells it. */
   matches(column: string, pattern: string): RawBuilder<boolean> {
     return this.kind === 'sqlite' ? sql`${sql.ref(column)} regexp ${pattern}` : sql`${sql.ref(column)} ~ ${pattern}`

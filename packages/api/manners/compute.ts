@@ -49,6 +49,6 @@ export function computeManners(versions: { min: string; max: string }): Manners 
     rewrite,
     envelope,
     invalid: invalidSentence,
-    denied: (rule) => `Policy doesn't allow ${rule} to be performed.`,
+    denied: (rule) => `Policy doesn't allow os_compute_api:${rule} to be performed.`,
   }
 }

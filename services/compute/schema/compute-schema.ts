@@ -1,0 +1,5 @@
+// Compute's schema steps, oldest first.
+import type { ServiceSchema } from '@kilonova/store/schema'
+import { firstTables } from './0001-compute.ts'
+
+export const computeSchema: ServiceSchema = { service: 'compute', steps: [firstTables] }
