@@ -1,0 +1,143 @@
+// The files of a private libvirtd: where they lie, and what stands in its settings.
+import { randomUUID } from 'node:crypto'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+
+/** A private libvirtd that could not be started, with what it said. */
+export class DaemonFailed extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'DaemonFailed'
+  }
+}
+
+/** libvirt's own directories, over which a private daemon's are mounted. */
+export const SYSTEM_DIRECTORIES = [
+  '/run/libvirt',
+  '/var/lib/libvirt',
+  '/var/log/libvirt',
+  '/etc/libvirt',
+  '/var/cache/libvirt',
+]
+
+export interface DaemonPlaces {
+  directory: string
+  socket: string
+  virshUri: string
+  pidFile: string
+  /** What the daemon said before it had a log. */
+  output: string
+  log: string
+  requests: number
+}
+
+// sun_path has 108 bytes with its closing zero; this is the longest name libvirtd makes.
+const LONGEST_SOCKET = '/run/libvirt-admin-sock'
+const REQUESTS = 32
+
+export function placesIn(given: string): DaemonPlaces {
+  const directory = resolve(given)
+  if (Buffer.byteLength(directory + LONGEST_SOCKET) > 107) {
+    throw new DaemonFailed(`${directory} is too long a path for a socket: choose one of at most 84 characters`)
+  }
+  if (/["\\\n?&#%]/.test(directory))
+    throw new DaemonFailed(`${directory} has characters that libvirt's settings cannot hold`)
+  const covered = SYSTEM_DIRECTORIES.find((path) => directory === path || directory.startsWith(`${path}/`))
+  if (covered)
+    throw new DaemonFailed(`${directory} is under ${covered}, which the daemon sees differently: choose another`)
+  const run = join(directory, 'run')
+  const socket = join(run, 'libvirt-sock')
+  return {
+    directory,
+    socket,
+    virshUri: `qemu+unix:///system?socket=${socket}`,
+    pidFile: join(run, 'libvirtd.pid'),
+    output: join(directory, 'log', 'start.log'),
+    log: join(directory, 'log', 'libvirtd.log'),
+    requests: REQUESTS,
+  }
+}
+
+/** Makes or renews all files. May run again at any time, also beside a running daemon. */
+export async function prepareFiles(places: DaemonPlaces): Promise<void> {
+  const { directory } = places
+  await mkdir(directory, { recursive: true, mode: 0o755 })
+  await forgetLastBoot(directory)
+  for (const part of ['run', 'lib', 'log', 'etc']) await mkdir(join(directory, part), { recursive: true, mode: 0o755 })
+  const hostUuid = await keptUuid(join(directory, 'host-uuid'))
+  await writeFile(join(directory, 'etc', 'libvirtd.conf'), daemonSettings(places, hostUuid), { mode: 0o600 })
+  await writeFile(join(directory, 'etc', 'qemu.conf'), QEMU_SETTINGS, { mode: 0o600 })
+  await addUser(directory)
+}
+
+function daemonSettings({ directory, log }: DaemonPlaces, hostUuid: string): string {
+  return [
+    `unix_sock_dir = "${directory}/run"`,
+    'unix_sock_rw_perms = "0700"',
+    'unix_sock_ro_perms = "0700"',
+    'auth_unix_rw = "none"',
+    'auth_unix_ro = "none"',
+    `max_client_requests = ${REQUESTS}`,
+    'max_workers = 64',
+    `host_uuid = "${hostUuid}"`,
+    `log_outputs = "3:file:${log}"`,
+    '',
+  ].join('\n')
+}
+
+// Disks, taps and their rights are the driver's work, and guests must outlive the daemon: so nothing of theirs is left
+// to helpers of libvirt (virtlogd, cgroups, private /dev, remembered owners).
+const QEMU_SETTINGS = [
+  'user = "root"',
+  'group = "root"',
+  'dynamic_ownership = 0',
+  'remember_owner = 0',
+  'security_driver = "none"',
+  'cgroup_controllers = []',
+  'namespaces = []',
+  'stdio_handler = "file"',
+  '',
+].join('\n')
+
+/**
+ * What libvirt keeps under /run is about processes, and it kills by the pids it finds there. So it must not outlive
+ * them: after another boot (or another container on the same kernel, whose first process is another) it is removed.
+ */
+async function forgetLastBoot(directory: string): Promise<void> {
+  const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
+  const first = await readFile('/proc/1/stat', 'utf8')
+  const started = first.slice(first.lastIndexOf(')')).split(' ')[20]
+  const now = `${bootId} ${started}\n`
+  const file = join(directory, 'boot')
+  if ((await readFile(file, 'utf8').catch(() => '')) === now) return
+  await rm(join(directory, 'run'), { recursive: true, force: true })
+  await writeFile(file, now)
+}
+
+/** A uuid made once: a host keeps its identity, which migration compares. */
+async function keptUuid(file: string): Promise<string> {
+  const kept = await readFile(file, 'utf8').catch(() => '')
+  if (kept) return kept.trim()
+  const made = randomUUID()
+  await writeFile(`${file}.new`, `${made}\n`)
+  await rename(`${file}.new`, file)
+  return made
+}
+
+// Debian's libvirtd does not start without this user, even where its guests run as root; the package that makes it is
+// not needed otherwise. The daemon alone sees the additions.
+const USER = 'libvirt-qemu'
+
+async function addUser(directory: string): Promise<void> {
+  const additions = {
+    passwd: `${USER}:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin\n`,
+    group: `${USER}:x:64055:\n`,
+  }
+  for (const [file, line] of Object.entries(additions)) {
+    const text = await readFile(join('/etc', file), 'utf8')
+    const present = text.split('\n').some((entry) => entry.startsWith(`${USER}:`))
+    const own = join(directory, file)
+    if (present) await rm(own, { force: true })
+    else await writeFile(own, text.endsWith('\n') ? text + line : `${text}\n${line}`)
+  }
+}
