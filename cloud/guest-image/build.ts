@@ -4,7 +4,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promis
 import { join } from 'node:path'
 import { syncDirectory, writeAtomically } from '@kilonova/base/atomic-file'
 import { systemClock } from '@kilonova/base/clock'
-import { CommandFailed, run } from '@kilonova/base/command'
+import { run } from '@kilonova/base/command'
 import { systemRandom } from '@kilonova/base/random'
 import { makeBootDisk } from './boot-disk.ts'
 import { archiveStamp, type DebianPackage, findPackages, unpackPackages } from './debian-packages.ts'
@@ -64,6 +64,7 @@ export async function buildGuestImage({ directory, log }: BuildOptions): Promise
   const known = await newestFor(directory, stamp)
   if (known) return known
 
+  await checkTools()
   const packages = await findPackages()
   const fingerprint = createHash('sha256')
     .update(`${sources}\n${JSON.stringify(packages)}`)
@@ -80,7 +81,6 @@ async function build({
   fingerprint,
   packages,
 }: BuildOptions & { fingerprint: string; packages: DebianPackage[] }): Promise<GuestImage> {
-  await checkTools()
   await removeAbandoned(directory)
   const work = join(directory, `${BUILDING}${systemRandom.uuid()}`)
   const root = join(work, 'root')
@@ -171,9 +171,10 @@ async function hashOfSources(): Promise<string> {
 async function checkTools(): Promise<void> {
   for (const [tool, debianPackage] of Object.entries(TOOLS)) {
     try {
-      await run(tool, ['--version'], { accept: [0, 1, 64] })
+      await run(tool, ['--version'])
     } catch (error) {
-      if (!(error instanceof CommandFailed) || error.code !== null) throw error
+      const { cause } = error as Error
+      if ((cause as NodeJS.ErrnoException | undefined)?.code !== 'ENOENT') continue // it is there, whatever it answers
       throw fault('GuestImageToolMissing', { tool, debianPackage }, error)
     }
   }

@@ -1,12 +1,14 @@
 // The guest's whole root file system: our scripts, busybox, dropbear with its libraries, and kernel modules.
 import { access, readdir, readFile, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { constants, zstdCompressSync } from 'node:zlib'
 import { run } from '@kilonova/base/command'
 import { type CpioEntry, fileEntry, writeCpio } from './cpio.ts'
 import { moduleEntries } from './kernel-modules.ts'
 
-/** Loaded when something mounts or asks for them, beside those of etc/modules, which are loaded at every start. */
+/** In the guest: what its boot script loads. */
+const MODULE_LISTS = ['etc/modules', 'etc/modules-late']
+/** Loaded when something mounts or asks for them. */
 const MODULES_ON_DEMAND = ['vfat', 'nls_cp437', 'nls_ascii', 'nls_utf8', 'nls_iso8859_1', 'loop', '8021q']
 const DROPBEAR = ['usr/sbin/dropbear', 'usr/bin/dropbearkey', 'usr/bin/dbclient']
 const LINKER = 'lib64/ld-linux-x86-64.so.2'
@@ -20,21 +22,24 @@ export interface GuestSources {
   version: string
 }
 
-/** A gzip-compressed cpio archive: under emulation, xz would cost more time than it saves in reading. */
+/** A cpio archive in zstd: smaller than gzip and, unlike xz, quickly unpacked under emulation. */
 export async function makeInitramfs({ root, guest, version }: GuestSources): Promise<Buffer> {
   const busybox = await firstOf(root, ['bin/busybox', 'usr/bin/busybox'])
-  const modules = await readFile(join(guest, 'etc/modules'), 'utf8')
+  const modules = [...MODULES_ON_DEMAND]
+  for (const list of MODULE_LISTS) {
+    modules.push(...(await readFile(join(guest, list), 'utf8')).split('\n').filter(Boolean))
+  }
   const entries = [
     ...(await guestEntries(guest)),
     fileEntry('etc/kilonova-tiny', Buffer.from(`${version}\n`)),
     fileEntry('bin/busybox', await readFile(busybox), 0o755),
     ...(await dropbearEntries(root)),
-    ...(await moduleEntries([...modules.split('\n').filter(Boolean), ...MODULES_ON_DEMAND], {
+    ...(await moduleEntries(modules, {
       tree: await moduleTree(root),
       busybox,
     })),
   ]
-  return gzipSync(writeCpio(entries), { level: 9 })
+  return zstdCompressSync(writeCpio(entries), { params: { [constants.ZSTD_c_compressionLevel]: 19 } })
 }
 
 /** The kernel image among the unpacked packages. */

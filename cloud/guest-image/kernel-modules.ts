@@ -13,7 +13,10 @@ interface Module {
   aliases: string[]
 }
 
-/** Archive entries for the named modules and all they depend on. Those built into the kernel are left out. */
+/**
+ * Archive entries for the named modules and all they depend on. Those built into the kernel are left out; a name that
+ * the kernel does not know at all throws.
+ */
 export async function moduleEntries(
   names: readonly string[],
   { tree, busybox }: { tree: string; busybox: string },
@@ -22,10 +25,12 @@ export async function moduleEntries(
   for (const file of await readdir(tree, { recursive: true })) {
     if (/\.ko(\.xz)?$/.test(file)) files.set(moduleName(file), join(tree, file))
   }
+  const builtIn = (await readFile(join(tree, 'modules.builtin'), 'utf8')).split('\n').map(moduleName)
   const modules = new Map<string, Module>()
   const add = async (name: string): Promise<void> => {
+    if (modules.has(name) || builtIn.includes(name)) return
     const file = files.get(name)
-    if (!file || modules.has(name)) return
+    if (!file) throw new Error(`the kernel in ${tree} has no module ${name}`)
     const module = await readModule(file, { tree, busybox })
     modules.set(name, module)
     for (const needed of module.depends) await add(needed)
