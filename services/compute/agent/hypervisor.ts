@@ -69,10 +69,9 @@ export interface Hypervisor {
   /** Changes as they happen, from the first `next` on, until the signal aborts. After a lost connection it goes on. */
   events(signal: AbortSignal): AsyncIterable<GuestEvent>
   /** What the guest wrote to its serial console: the newest bytes, at most `maxBytes`. Empty when none. */
-  readonly console?: { output(id: string, maxBytes: number): Promise<Uint8Array> }
+  consoleOutput(id: string, maxBytes: number): Promise<Uint8Array>
   /** Figures of a running guest, as GET …/diagnostics has them since 2.48. */
   readonly diagnostics?: (id: string) => Promise<GuestDiagnostics>
-  close(): Promise<void>
 }
 
 export interface GuestDiagnostics {

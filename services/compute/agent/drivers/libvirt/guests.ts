@@ -1,0 +1,202 @@
+// The life of this cloud's domains: find, define, start, stop, destroy. Foreign domains are never touched.
+
+import { isLibvirtError } from '@kilonova/libvirt/errors'
+import type { LibvirtHost } from '@kilonova/libvirt/host'
+import { connect } from '@kilonova/libvirt/procedures/connect'
+import { domains } from '@kilonova/libvirt/procedures/domain'
+import { type Domain, domainOf } from '@kilonova/libvirt/wire-types'
+import { XMLParser } from 'fast-xml-parser'
+import { fault } from '../../faults.ts'
+import type { GuestState } from '../../hypervisor.ts'
+import { POWER, type PowerState } from '../../power-state.ts'
+import { domainFault } from './domain-faults.ts'
+import { CLOUD_NAMESPACE } from './instance-metadata-xml.ts'
+import { hasProcess, powerStateOf } from './power-states.ts'
+
+const START_PAUSED = 1
+/** Managed save, snapshots' and checkpoints' metadata, NVRAM. */
+const UNDEFINE_ALL = 1 | 2 | 16 | 4
+const METADATA_ELEMENT = 2
+/** Milliseconds. libvirt itself gives up on a hung monitor after 30 s. */
+const PATIENCE = { timeout: 120_000 }
+
+export class Guests {
+  #host: LibvirtHost
+  #cloudTag: string
+  #ours = new Map<string, boolean>()
+
+  constructor(host: LibvirtHost, cloudTag: string) {
+    this.#host = host
+    this.#cloudTag = cloudTag
+    host.on('disconnected', () => this.#ours.clear())
+  }
+
+  async list(): Promise<GuestState[]> {
+    return this.#faults('', async () => {
+      const { domains: all } = await this.#host.call(connect.listAllDomains, { flags: 0 })
+      const states = await Promise.all(all.map((domain) => this.#stateOf(domain)))
+      return states.filter((state) => state !== undefined)
+    })
+  }
+
+  powerState(id: string): Promise<PowerState> {
+    return this.#faults(id, async () => {
+      const state = await this.#state(id)
+      return state === undefined ? POWER.NOSTATE : powerStateOf(state)
+    })
+  }
+
+  define(id: string, name: string, xml: string): Promise<void> {
+    return this.#faults(id, async () => {
+      if ((await this.isOurs(id)) === false) throw fault('GuestNotOurs', { name })
+      try {
+        await this.#host.call(domains.defineXml, { xml, flags: 0 }, PATIENCE)
+      } catch (error) {
+        if (await this.#isNameTaken(name, id)) throw fault('GuestNotOurs', { name }, error)
+        throw error
+      }
+      this.#ours.set(id, true)
+    })
+  }
+
+  start(id: string, paused: boolean): Promise<void> {
+    return this.#faults(id, async () => {
+      const state = await this.#mustState(id)
+      if (powerStateOf(state) === POWER.SHUTDOWN && hasProcess(state)) await this.#destroy(id)
+      else if (hasProcess(state)) return
+      try {
+        await this.#host.call(domains.create, { dom: domainOf(id), flags: paused ? START_PAUSED : 0 }, PATIENCE)
+      } catch (error) {
+        if (!isLibvirtError(error, 'OPERATION_INVALID') || !hasProcess(await this.#mustState(id))) throw error
+      }
+    })
+  }
+
+  suspend(id: string): Promise<void> {
+    return this.#faults(id, async () => {
+      if (powerStateOf(await this.#mustState(id)) === POWER.PAUSED) return
+      await this.#host.call(domains.suspend, { dom: domainOf(id) }, PATIENCE)
+    })
+  }
+
+  resume(id: string): Promise<void> {
+    return this.#faults(id, async () => {
+      if (powerStateOf(await this.#mustState(id)) === POWER.RUNNING) return
+      await this.#host.call(domains.resume, { dom: domainOf(id) }, PATIENCE)
+    })
+  }
+
+  stop(id: string, how: 'acpi' | 'force'): Promise<void> {
+    return this.#faults(id, async () => {
+      const state = await this.#state(id)
+      if (state === undefined || !hasProcess(state)) return
+      if (how === 'force') return this.#destroy(id)
+      await this.#unlessOff(this.#host.call(domains.shutdown, { dom: domainOf(id), flags: 0 }, PATIENCE))
+    })
+  }
+
+  destroy(id: string): Promise<void> {
+    return this.#faults(id, async () => {
+      const state = await this.#state(id)
+      if (state === undefined) return
+      if (hasProcess(state)) await this.#destroy(id)
+      try {
+        await this.#host.call(domains.undefine, { dom: domainOf(id), flags: UNDEFINE_ALL }, PATIENCE)
+      } catch (error) {
+        if (!isLibvirtError(error, 'NO_DOMAIN')) throw error
+      }
+      this.#ours.delete(id)
+    })
+  }
+
+  /** The definition that the next start uses. */
+  xml(id: string): Promise<string> {
+    const INACTIVE = 2
+    return this.#faults(id, () => this.#host.call(domains.getXmlDesc, { dom: domainOf(id), flags: INACTIVE }, PATIENCE))
+  }
+
+  /** Whether the domain carries our cloud's tag; undefined when there is none of that uuid. */
+  async isOurs(id: string): Promise<boolean | undefined> {
+    const known = this.#ours.get(id)
+    if (known !== undefined) return known
+    const ours = await this.#readTag(id)
+    if (ours !== undefined) this.#ours.set(id, ours)
+    return ours
+  }
+
+  /** To be told when a domain ceased to be defined. */
+  forget(id: string): void {
+    this.#ours.delete(id)
+  }
+
+  async #readTag(id: string): Promise<boolean | undefined> {
+    const query = { dom: domainOf(id), type: METADATA_ELEMENT, uri: CLOUD_NAMESPACE, flags: 0 }
+    try {
+      return cloudOf(await this.#host.call(domains.getMetadata, query, PATIENCE)) === this.#cloudTag
+    } catch (error) {
+      if (isLibvirtError(error, 'NO_DOMAIN')) return undefined
+      if (isLibvirtError(error, 'NO_DOMAIN_METADATA')) return false
+      throw error
+    }
+  }
+
+  async #isNameTaken(name: string, id: string): Promise<boolean> {
+    try {
+      return (await this.#host.call(domains.lookupByName, name)).uuid !== id
+    } catch {
+      return false
+    }
+  }
+
+  async #stateOf({ uuid, name }: Domain): Promise<GuestState | undefined> {
+    const state = await this.#state(uuid)
+    return state === undefined ? undefined : { id: uuid, name, powerState: powerStateOf(state) }
+  }
+
+  /** virDomainState of a domain of ours; undefined when there is none. */
+  async #state(id: string): Promise<number | undefined> {
+    if (!(await this.isOurs(id))) return undefined
+    try {
+      return (await this.#host.call(domains.getState, { dom: domainOf(id), flags: 0 }, PATIENCE)).state
+    } catch (error) {
+      if (!isLibvirtError(error, 'NO_DOMAIN')) throw error
+      this.#ours.delete(id)
+      return undefined
+    }
+  }
+
+  async #mustState(id: string): Promise<number> {
+    const state = await this.#state(id)
+    if (state === undefined) throw fault('GuestNotFound', { id })
+    return state
+  }
+
+  async #destroy(id: string): Promise<void> {
+    await this.#unlessOff(this.#host.call(domains.destroy, { dom: domainOf(id), flags: 0 }, PATIENCE))
+  }
+
+  /** Lets pass that the guest went off, or away, by itself meanwhile. */
+  async #unlessOff(call: Promise<unknown>): Promise<void> {
+    try {
+      await call
+    } catch (error) {
+      if (!isLibvirtError(error, 'OPERATION_INVALID', 'NO_DOMAIN')) throw error
+    }
+  }
+
+  async #faults<T>(id: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      throw domainFault(error, id)
+    }
+  }
+}
+
+const parser = new XMLParser({ ignoreAttributes: false, attributeNamePrefix: '', removeNSPrefix: true })
+
+/** The cloud named in our metadata element. */
+function cloudOf(xml: string): string | undefined {
+  const { guest } = parser.parse(xml) as { guest?: { cloud?: string } }
+  return guest?.cloud
+}
