@@ -40,9 +40,11 @@ Architecture: i386
 
 test('agrees with dpkg about this machine', async () => {
   const states = packageStates(await readFile('/var/lib/dpkg/status', 'latin1'))
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own syntax
   const { stdout } = await run('dpkg-query', ['-f', '${Package} ${db:Status-Status}\n', '-W'])
-  const said = stdout.trim().split('\n').toSorted()
-  assert.deepEqual([...states].map(([name, state]) => `${name} ${state}`).toSorted(), said)
+  const said = stdout.split('\n').flatMap((line) => /^(.+) installed$/.exec(line)?.slice(1) ?? [])
+  const ours = [...states].flatMap(([name, state]) => (state === 'installed' ? [name] : []))
+  assert.deepEqual(new Set(ours), new Set(said))
 })
 
 async function withPolicyPath(work: (path: string) => Promise<void>): Promise<void> {
