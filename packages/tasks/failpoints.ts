@@ -20,10 +20,13 @@ interface Failpoint {
 /** A set of failpoints and the count of how often they fired. */
 export class Failpoints {
   readonly #points: Failpoint[]
+  /** What a crash is: the death of this process, or only of the Tasks object. */
+  readonly crash: 'sigkill' | 'throw-away'
   fired = 0
 
   /** `<task>.<step>:<place>:<fault>[:count]`, several separated by commas. Throws on anything else. */
-  constructor(text = '') {
+  constructor(text = '', crash: 'sigkill' | 'throw-away' = 'sigkill') {
+    this.crash = crash
     this.#points = text
       .split(',')
       .map((part) => part.trim())
