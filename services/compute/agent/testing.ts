@@ -67,3 +67,21 @@ export function makeVif(parts: Partial<GuestVif> = {}): GuestVif {
     ...parts,
   }
 }
+
+/** Prints the text that follows it at offset 32 to the serial console, then waits. */
+const PRINT_AND_WAIT = [
+  ...[0x31, 0xc0, 0x8e, 0xd8, 0xfc], // ds = 0, cld
+  ...[0xbe, 0x20, 0x7c], // si = text
+  ...[0xac, 0x84, 0xc0, 0x74, 0x06], // next: al = [si++]; when 0 go to wait
+  ...[0xba, 0xf8, 0x03, 0xee, 0xeb, 0xf5], // out 0x3f8, al; go to next
+  ...[0xfb, 0xf4, 0xeb, 0xfc], // wait: sti, hlt, go to wait
+]
+
+/** A disk that boots: a whole guest in its first sector, which says `text` on its serial console. */
+export function bootableDisk(text: string): Buffer {
+  const disk = Buffer.alloc(2 ** 20) // the BIOS boots from no disk smaller than a cylinder
+  Buffer.from(PRINT_AND_WAIT).copy(disk)
+  disk.write(`${text}\r\n\0`, 32, 'latin1')
+  disk.writeUInt16LE(0xaa55, 510)
+  return disk
+}
