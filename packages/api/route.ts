@@ -9,7 +9,7 @@ import type { Microversion } from './versions.ts'
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 /** What a handler is given: the newest shape of the request and who asks. */
-export interface Call<Body = unknown, Query = Record<string, unknown>> {
+export interface Call<Body = unknown, Query = unknown> {
   readonly context: RequestContext
   readonly params: Record<string, string>
   readonly body: Body

@@ -84,6 +84,11 @@ export const computeFaults = {
     ...forbidden,
     say: ({ allowed }: { allowed: number }) => `Maximum number of metadata items exceeds ${allowed}`,
   },
+  ActionNotFound: {
+    ...notFound,
+    say: ({ requestId, id }: Named & { requestId: string }) =>
+      `Action ${requestId} of instance ${id} could not be found.`,
+  },
   MarkerNotFound: { ...badRequest, say: ({ marker }: { marker: string }) => `marker [${marker}] not found` },
   OverQuota: { ...forbidden, say: overQuota },
   QuotaBelowUsage: {

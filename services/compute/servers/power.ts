@@ -1,0 +1,70 @@
+// Start, stop and reboot.
+import type { RequestContext } from '@kilonova/base/context'
+import { isFault } from '@kilonova/base/fault'
+import type { Compute } from '../compute.ts'
+import { fault } from '../faults.ts'
+import { startAction } from '../instance-actions/record.ts'
+import type { ServerRow } from '../schema/tables.ts'
+import type { ActionName } from './lifecycle.ts'
+import { begin } from './lifecycle.ts'
+import type { ServerId } from './server-id.ts'
+import { getServer } from './store.ts'
+import { rebootServerTask, startServerTask, stopServerTask } from './tasks.ts'
+
+export function startServer(compute: Compute, context: RequestContext, id: string): Promise<void> {
+  const enqueue = () => compute.tasks.enqueue(startServerTask, { input: { serverId: id as ServerId }, context })
+  return command(compute, context, { id, action: 'start', recorded: 'start', enqueue })
+}
+
+export function stopServer(compute: Compute, context: RequestContext, id: string): Promise<void> {
+  const enqueue = () => compute.tasks.enqueue(stopServerTask, { input: { serverId: id as ServerId }, context })
+  return command(compute, context, { id, action: 'stop', recorded: 'stop', enqueue })
+}
+
+/** A hard reboot takes the place of a reboot that is still running. */
+export function rebootServer(
+  compute: Compute,
+  context: RequestContext,
+  id: string,
+  how: 'soft' | 'hard',
+): Promise<void> {
+  const enqueue = (row: ServerRow) =>
+    compute.tasks.enqueue(rebootServerTask, {
+      input: { serverId: id as ServerId, how, vmState: row.vm_state },
+      context,
+      preempts: how === 'hard' && row.task_state !== null,
+    })
+  return command(compute, context, {
+    id,
+    action: how === 'soft' ? 'rebootSoft' : 'rebootHard',
+    recorded: 'reboot',
+    enqueue,
+  })
+}
+
+interface Command {
+  id: string
+  action: ActionName
+  /** The name in os-instance-actions. */
+  recorded: string
+  enqueue: (row: ServerRow) => Promise<string>
+}
+
+async function command(
+  compute: Compute,
+  context: RequestContext,
+  { id, action, recorded, enqueue }: Command,
+): Promise<void> {
+  await compute.store.transaction(async () => {
+    const row = await getServer(compute, context, id)
+    await begin(compute, context, row, action)
+    await startAction(compute, context, id, recorded)
+    try {
+      await enqueue(row)
+    } catch (error) {
+      if (!isFault(error, 'TaskConflict')) throw error
+      const { running } = error.details as { running: string }
+      throw fault('InstanceInvalidState', { id, action: recorded, attribute: 'task_state', state: running }, error)
+    }
+  })
+}

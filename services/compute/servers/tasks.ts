@@ -1,0 +1,29 @@
+// The tasks of a server: names and inputs. Their steps are the conductor's.
+import { taskKind } from '@kilonova/tasks/saga'
+import type { ServerId } from './server-id.ts'
+
+const server = ({ serverId }: { serverId: ServerId }) => ({ type: 'server', id: serverId })
+
+export interface BuildServer {
+  serverId: ServerId
+  /** Hosts on which the build has failed already. */
+  excluded: string[]
+  /** The host that the request forces, skipping the filters. */
+  forcedHost: string | null
+}
+
+export interface OfServer {
+  serverId: ServerId
+}
+
+export interface RebootServer extends OfServer {
+  how: 'soft' | 'hard'
+  /** To return to when the reboot cannot be done. */
+  vmState: string
+}
+
+export const buildServerTask = taskKind<BuildServer>('server.build', { resource: server })
+export const deleteServerTask = taskKind<OfServer>('server.delete', { resource: server, deadline: 24 * 3600 })
+export const startServerTask = taskKind<OfServer>('server.start', { resource: server })
+export const stopServerTask = taskKind<OfServer>('server.stop', { resource: server })
+export const rebootServerTask = taskKind<RebootServer>('server.reboot', { resource: server })
