@@ -1,0 +1,227 @@
+// For tests: wired things with random ids, a host agent in a private directory, and namespaces that act as guests.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type CommandResult, run } from '@kilonova/base/command'
+import { systemRandom } from '@kilonova/base/random'
+import { BridgeBackend } from './drivers/bridge/bridge-backend.ts'
+import type { MetadataServer } from './drivers/bridge/bridge-host.ts'
+import { guestEndName } from './drivers/bridge/names.ts'
+import { NetworkAgent } from './network-agent.ts'
+import type {
+  PortReport,
+  WantedState,
+  WiredNetwork,
+  WiredPort,
+  WiredRouter,
+  WiredSecurityGroup,
+  WiredSecurityGroupRule,
+  WiredSubnet,
+} from './protocol.ts'
+
+export const newId = (): string => systemRandom.uuid()
+
+/** A locally administered MAC that no other test has. */
+export function newMac(): string {
+  const tail = [...systemRandom.bytes(5)].map((byte) => byte.toString(16).padStart(2, '0'))
+  return ['02', ...tail].join(':')
+}
+
+export function aSubnet(cidr: string, parts: Partial<WiredSubnet> = {}): WiredSubnet {
+  return {
+    id: newId(),
+    cidr,
+    ipVersion: cidr.includes(':') ? 6 : 4,
+    gatewayIp: null,
+    enableDhcp: true,
+    dnsNameservers: [],
+    hostRoutes: [],
+    ipv6AddressMode: null,
+    ipv6RaMode: null,
+    ...parts,
+  }
+}
+
+/** A network whose DHCP server has the given addresses, one for each subnet. */
+export function aNetwork(subnets: WiredSubnet[], dhcpAddresses: string[]): WiredNetwork {
+  const fixedIps = dhcpAddresses.map((ipAddress, index) => ({ subnetId: subnets[index]!.id, ipAddress }))
+  const dhcp = dhcpAddresses.length === 0 ? null : { portId: newId(), macAddress: newMac(), fixedIps }
+  return { id: newId(), projectId: newId(), mtu: 1400, subnets, dhcp }
+}
+
+/** A bound port with one address for each of the network's subnets given. */
+export function aPort(network: WiredNetwork, addresses: string[], parts: Partial<WiredPort> = {}): WiredPort {
+  return {
+    id: newId(),
+    networkId: network.id,
+    bound: true,
+    deviceId: newId(),
+    deviceOwner: 'compute:nova',
+    macAddress: newMac(),
+    fixedIps: addresses.map((ipAddress, index) => ({ subnetId: network.subnets[index]!.id, ipAddress })),
+    hostname: null,
+    portSecurity: true,
+    allowedAddressPairs: [],
+    securityGroupIds: [],
+    adminStateUp: true,
+    extraDhcpOpts: [],
+    ...parts,
+  }
+}
+
+export function aRule(parts: Partial<WiredSecurityGroupRule> = {}): WiredSecurityGroupRule {
+  return {
+    id: newId(),
+    direction: 'ingress',
+    ethertype: 'IPv4',
+    protocol: null,
+    portRangeMin: null,
+    portRangeMax: null,
+    remoteIpPrefix: null,
+    remoteGroupId: null,
+    ...parts,
+  }
+}
+
+/** All egress, and the given rules. */
+export function aGroup(
+  rules: WiredSecurityGroupRule[] = [],
+  parts: Partial<WiredSecurityGroup> = {},
+): WiredSecurityGroup {
+  const egress = (['IPv4', 'IPv6'] as const).map((ethertype) => aRule({ direction: 'egress', ethertype }))
+  return { id: newId(), stateful: true, rules: [...egress, ...rules], memberAddresses: [], ...parts }
+}
+
+export function aRouter(parts: Partial<WiredRouter> = {}): WiredRouter {
+  return { id: newId(), projectId: newId(), interfaces: [], gateway: null, routes: [], floatingIps: [], ...parts }
+}
+
+export const nothing: Omit<WantedState, 'generation'> = {
+  networks: [],
+  ports: [],
+  securityGroups: [],
+  routers: [],
+  external: [],
+}
+
+/** An agent on this machine's real network, whose ports are veths. */
+export class TestHost {
+  readonly cloudTag = systemRandom.bytes(4).toString('hex')
+  readonly reports: PortReport[] = []
+  readonly directory: string
+  agent!: NetworkAgent
+  #metadataServer: MetadataServer
+  #guests: Guest[] = []
+
+  private constructor(directory: string, metadataServer: MetadataServer) {
+    this.directory = directory
+    this.#metadataServer = metadataServer
+  }
+
+  static async start(metadataServer: MetadataServer = (socket) => socket.end()): Promise<TestHost> {
+    const host = new TestHost(await mkdtemp(join(tmpdir(), 'kn-network-')), metadataServer)
+    await host.restart()
+    return host
+  }
+
+  /** As after the end of the cloud's process: only the host and the directory remember. */
+  async restart(): Promise<void> {
+    await this.agent?.close()
+    const { directory, cloudTag } = this
+    const backend = new BridgeBackend({ directory, cloudTag, metadataServer: this.#metadataServer, device: 'veth' })
+    this.agent = await NetworkAgent.start({ directory, backend, report: (report) => this.reports.push(report) })
+  }
+
+  async guest(port: WiredPort): Promise<Guest> {
+    const guest = await Guest.make(port)
+    this.#guests.push(guest)
+    return guest
+  }
+
+  async end(): Promise<void> {
+    for (const guest of this.#guests) await guest.end()
+    await this.agent.tearDown()
+    await this.agent.close()
+    await rm(this.directory, { recursive: true, force: true })
+  }
+}
+
+const UDHCPC_SCRIPT = `#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip address add $ip/$mask dev eth0
+[ -n "$mtu" ] && ip link set dev eth0 mtu $mtu
+set -- $staticroutes
+while [ $# -ge 2 ]; do
+  [ "$2" = 0.0.0.0 ] && ip route replace $1 dev eth0 || ip route replace $1 via $2 dev eth0
+  shift 2
+done
+echo "lease $ip mtu=$mtu dns=$dns hostname=$hostname router=$router"
+`
+
+/** A namespace that holds the far end of a port's veth as its eth0. */
+export class Guest {
+  readonly namespace: string
+  readonly port: WiredPort
+
+  private constructor(port: WiredPort) {
+    this.port = port
+    this.namespace = `kn-test-${port.id}`
+  }
+
+  static async make(port: WiredPort): Promise<Guest> {
+    const guest = new Guest(port)
+    const end = guestEndName(port.id)
+    await run('ip', ['netns', 'add', guest.namespace])
+    await run('ip', ['link', 'set', 'dev', end, 'netns', guest.namespace])
+    const lines = [
+      'link set dev lo up',
+      `link set dev ${end} name eth0 address ${port.macAddress}`,
+      'link set dev eth0 up',
+    ]
+    await run('ip', ['-n', guest.namespace, '-batch', '-'], { input: `${lines.join('\n')}\n` })
+    return guest
+  }
+
+  /** Runs a program inside; fails only when it cannot start or outlasts the limit. */
+  async run(file: string, args: string[], input?: string): Promise<CommandResult> {
+    const accept = Array.from({ length: 256 }, (_, code) => code)
+    return run('ip', ['netns', 'exec', this.namespace, file, ...args], {
+      accept,
+      timeout: 20_000,
+      ...(input ? { input } : {}),
+    })
+  }
+
+  /** Sets addresses by hand: `10.0.0.5/24`, and `default via …` as routes. */
+  async configure(cidrs: string[], routes: string[] = []): Promise<void> {
+    const lines = [
+      ...cidrs.map((cidr) => `address add ${cidr} dev eth0${cidr.includes(':') ? ' nodad' : ''}`),
+      ...routes.map((route) => `route replace ${route}`),
+    ]
+    await run('ip', ['-n', this.namespace, '-batch', '-'], { input: `${lines.join('\n')}\n` })
+  }
+
+  /** Gets a lease by DHCP; returns what the script said, or the client's complaint. */
+  async dhcp(directory: string): Promise<string> {
+    const script = join(directory, 'udhcpc.script')
+    const { writeFile } = await import('node:fs/promises')
+    await writeFile(script, UDHCPC_SCRIPT, { mode: 0o755 })
+    const args = ['udhcpc', '-i', 'eth0', '-n', '-q', '-f', '-t', '5', '-T', '1', '-s', script]
+    const options = ['mtu', 'staticroutes', 'hostname', 'dns', 'router'].flatMap((option) => ['-O', option])
+    const { stdout, stderr } = await this.run('busybox', [...args, ...options])
+    return stdout + stderr
+  }
+
+  async pings(address: string, more: string[] = []): Promise<boolean> {
+    return (await this.run('ping', ['-c', '1', '-W', '1', ...more, address])).code === 0
+  }
+
+  /** True when a TCP connection to the address is answered. */
+  async connects(address: string, port: number): Promise<boolean> {
+    return (await this.run('busybox', ['nc', '-w', '1', address, String(port)])).code === 0
+  }
+
+  async end(): Promise<void> {
+    await run('ip', ['netns', 'delete', this.namespace], { accept: [0, 1] })
+  }
+}
