@@ -1,0 +1,40 @@
+// The small language in the values of extra specs: `>= 4`, `s== x`, `<in> abc`, `<or> a <or> b` …
+
+type Compare = (have: string, want: string) => boolean
+
+const numeric =
+  (compare: (have: number, want: number) => boolean): Compare =>
+  (have, want) => {
+    const [a, b] = [Number(have), Number(want)]
+    return have !== '' && want !== '' && !Number.isNaN(a) && !Number.isNaN(b) && compare(a, b)
+  }
+
+const OPERATORS: Record<string, Compare> = {
+  '=': numeric((have, want) => have >= want), // as OpenStack has it: "at least"
+  '==': numeric((have, want) => have === want),
+  '!=': numeric((have, want) => have !== want),
+  '>=': numeric((have, want) => have >= want),
+  '<=': numeric((have, want) => have <= want),
+  's==': (have, want) => have === want,
+  's!=': (have, want) => have !== want,
+  's>=': (have, want) => have >= want,
+  's>': (have, want) => have > want,
+  's<=': (have, want) => have <= want,
+  's<': (have, want) => have < want,
+  '<in>': (have, want) => have.includes(want),
+  '<all-in>': (have, want) => want.split(/\s+/).every((word) => have.includes(word)),
+}
+
+/** True if what a host has satisfies what an extra spec asks for. */
+export function matches(have: string, asked: string): boolean {
+  const text = asked.trim()
+  if (text.startsWith('<or>')) {
+    const words = text.split('<or>').map((word) => word.trim())
+    return words.filter((word) => word !== '').includes(have)
+  }
+  const [first = '', ...rest] = text.split(/\s+/)
+  const operator = OPERATORS[first]
+  if (!operator) return have === text
+  const operand = rest.join(' ').replaceAll('<all-in>', ' ').replaceAll(/\s+/g, ' ').trim()
+  return operand !== '' && operator(have, operand)
+}

@@ -1,0 +1,8 @@
+// The host is in the zone that the user named. Always on.
+import type { Filter } from '../host-state.ts'
+
+export const availabilityZoneFilter: Filter = {
+  name: 'AvailabilityZone',
+  judge: (host, { zone }) =>
+    zone === null || zone === host.zone ? undefined : `it is in zone ${host.zone}, not ${zone}`,
+}

@@ -1,0 +1,59 @@
+// What the scheduler knows of a host and of a request. Plain data: the scheduler reads no store and no bus.
+import type { GuestFlavor, GuestImage } from '../agent/guest-spec.ts'
+
+export interface HostState {
+  host: string
+  /** hypervisor_hostname */
+  node: string
+  /** The compute node's uuid; its resource provider's in placement. */
+  nodeId: string
+  /** Its service has reported in time. */
+  up: boolean
+  /** Why it takes no new servers; null when it does. */
+  disabledReason: string | null
+  zone: string
+  vcpus: number
+  vcpusUsed: number
+  cpuAllocationRatio: number
+  memoryMb: number
+  memoryMbUsed: number
+  localGb: number
+  localGbUsed: number
+  hypervisorType: string
+  hypervisorVersion: number
+  /** [arch, hv_type, vm_mode] */
+  supportedInstances: [string, string, string][]
+  cpuInfo: Record<string, unknown>
+  numInstances: number
+}
+
+export interface SchedulingRequest {
+  serverId: string
+  projectId: string
+  flavor: GuestFlavor
+  image: GuestImage | null
+  /** The server's metadata, for filters that read it. */
+  metadata: Record<string, string>
+  hints: Record<string, unknown>
+  /** The zone that the user named; null when any will do. */
+  zone: string | null
+  /** The host that skips the filters. */
+  forcedHost: string | null
+  /** Hosts on which it has failed already. */
+  ignoreHosts: readonly string[]
+}
+
+/** What a host lacks, as `2 GB of memory`; undefined when it passes. */
+export type Verdict = string | undefined
+
+export interface Filter {
+  /** As `enabled_filters` names it. */
+  readonly name: string
+  judge(host: HostState, request: SchedulingRequest): Verdict
+}
+
+export interface Weigher {
+  readonly name: string
+  /** The raw weight; weights are brought to 0..1 over all hosts before they are multiplied. */
+  weigh(host: HostState, request: SchedulingRequest): number
+}

@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { GuestFlavor, GuestImage } from '../agent/guest-spec.ts'
+import { choose } from './choose.ts'
+import { matches } from './extra-spec-operators.ts'
+import { allFilters } from './filters/all.ts'
+import { availabilityZoneFilter } from './filters/availability-zone-filter.ts'
+import type { HostState, SchedulingRequest } from './host-state.ts'
+import { neededResources } from './resources.ts'
+import { cpuWeigher, diskWeigher, ramWeigher } from './weighers/free-resources.ts'
+
+const flavor = (extraSpecs: Record<string, string> = {}): GuestFlavor => ({
+  name: 'm1.nano',
+  vcpus: 1,
+  memoryMb: 192,
+  rootGb: 1,
+  ephemeralGb: 0,
+  swapMb: 0,
+  extraSpecs,
+})
+const image = (properties: Record<string, string>): GuestImage => ({
+  id: 'i',
+  diskFormat: 'raw',
+  minDisk: 0,
+  minRam: 0,
+  size: 1,
+  properties,
+})
+
+const host = (name: string, parts: Partial<HostState> = {}): HostState => ({
+  host: name,
+  node: name,
+  nodeId: name,
+  up: true,
+  disabledReason: null,
+  zone: 'nova',
+  vcpus: 4,
+  vcpusUsed: 0,
+  cpuAllocationRatio: 4,
+  memoryMb: 8192,
+  memoryMbUsed: 512,
+  localGb: 100,
+  localGbUsed: 0,
+  hypervisorType: 'QEMU',
+  hypervisorVersion: 7002000,
+  supportedInstances: [['x86_64', 'qemu', 'hvm']],
+  cpuInfo: { arch: 'x86_64', features: ['aes', 'sse2'] },
+  numInstances: 0,
+  ...parts,
+})
+
+const request = (parts: Partial<SchedulingRequest> = {}): SchedulingRequest => ({
+  serverId: 's',
+  projectId: 'p',
+  flavor: flavor(),
+  image: null,
+  metadata: {},
+  hints: {},
+  zone: null,
+  forcedHost: null,
+  ignoreHosts: [],
+  ...parts,
+})
+
+const filters = [availabilityZoneFilter, ...allFilters]
+const names = (hosts: HostState[], asked: SchedulingRequest): string[] =>
+  choose(hosts, asked, filters, [{ weigher: ramWeigher, multiplier: 1 }]).ranked.map(({ host: name }) => name)
+
+describe('operators of extra specs', () => {
+  const cases: [string, string, boolean][] = [
+    ['6', '>= 4', true],
+    ['2', '>= 4', false],
+    ['6', '= 4', true],
+    ['4', '== 4', true],
+    ['5', '!= 4', true],
+    ['3', '<= 4', true],
+    ['abc', 's== abc', true],
+    ['abc', 's!= abc', false],
+    ['b', 's> a', true],
+    ['a', 's<= a', true],
+    ['a', 's< a', false],
+    ['xabcx', '<in> abc', true],
+    ['aes sse2', '<all-in> aes <all-in> sse2', true],
+    ['aes', '<all-in> aes sse2', false],
+    ['y', '<or> x <or> y', true],
+    ['z', '<or> x <or> y', false],
+    ['a b', 'a b', true],
+    ['many', '>= 4', false],
+    ['4', '>=', false],
+  ]
+  for (const [have, asked, expected] of cases)
+    it(`'${have}' against '${asked}'`, () => assert.equal(matches(have, asked), expected))
+})
+
+describe('the choice of a host', () => {
+  it('ranks by free memory, and packs when the multiplier is negative', () => {
+    const hosts = [host('small', { memoryMb: 1024 }), host('large')]
+    assert.deepEqual(names(hosts, request()), ['large', 'small'])
+    assert.equal(choose(hosts, request(), filters, [{ weigher: ramWeigher, multiplier: -1 }]).ranked[0]!.host, 'small')
+  })
+
+  it('sums weighers', () => {
+    const hosts = [host('a', { vcpusUsed: 8, localGbUsed: 50 }), host('b', { memoryMbUsed: 600 })]
+    const weighted = [ramWeigher, cpuWeigher, diskWeigher].map((weigher) => ({ weigher, multiplier: 1 }))
+    assert.deepEqual(
+      choose(hosts, request(), filters, weighted).ranked.map((one) => one.host),
+      ['b', 'a'],
+    )
+  })
+
+  it('leaves out hosts that are down, disabled, elsewhere or failed before, and says so', () => {
+    const hosts = [
+      host('down', { up: false }),
+      host('off', { disabledReason: 'repair' }),
+      host('far', { zone: 'z2' }),
+      host('failed'),
+      host('good'),
+    ]
+    const choice = choose(hosts, request({ zone: 'nova', ignoreHosts: ['failed'] }), filters, [])
+    assert.deepEqual(
+      choice.ranked.map((one) => one.host),
+      ['good'],
+    )
+    assert.deepEqual(
+      choice.removed.map(({ filter, hosts: count }) => [filter, count]),
+      [
+        ['hosts that failed before', 1],
+        ['AvailabilityZone', 1],
+        ['ComputeFilter', 2],
+      ],
+    )
+    assert.equal(choice.removed[2]!.nearest, 'off: it is disabled (repair)')
+  })
+
+  it('takes a forced host whatever the filters say', () => {
+    assert.deepEqual(names([host('a', { up: false }), host('b')], request({ forcedHost: 'a' })), ['a'])
+  })
+
+  it('looks at capabilities, scoped or not, and ignores other scopes', () => {
+    const hosts = [host('a')]
+    assert.deepEqual(
+      names(
+        hosts,
+        request({ flavor: flavor({ 'capabilities:hypervisor_type': 'QEMU', 'hw:cpu_policy': 'dedicated' }) }),
+      ),
+      ['a'],
+    )
+    assert.deepEqual(names(hosts, request({ flavor: flavor({ 'capabilities:cpu_info:features': '<in> aes' }) })), ['a'])
+    assert.deepEqual(names(hosts, request({ flavor: flavor({ ssd: 'true' }) })), [])
+    assert.deepEqual(names(hosts, request({ flavor: flavor({ 'capabilities:free_ram_mb': '>= 100000' }) })), [])
+  })
+
+  it('looks at what the image needs', () => {
+    assert.deepEqual(names([host('a')], request({ image: image({ hw_architecture: 'amd64' }) })), ['a'])
+    assert.deepEqual(names([host('a')], request({ image: image({ hw_architecture: 'aarch64' }) })), [])
+    assert.deepEqual(names([host('a')], request({ image: image({ img_hv_type: 'xen' }) })), [])
+  })
+})
+
+it('asks placement for what the flavor says, overridden by extra specs', () => {
+  const big = {
+    ...flavor({
+      'resources:VCPU': '0',
+      'resources:CUSTOM_GPU': '1',
+      'trait:HW_CPU_X86_AVX': 'required',
+      'trait:CUSTOM_BAD': 'forbidden',
+    }),
+    swapMb: 1500,
+    ephemeralGb: 2,
+  }
+  assert.deepEqual(neededResources(big), {
+    resources: { MEMORY_MB: 192, DISK_GB: 5, CUSTOM_GPU: 1 },
+    required: ['HW_CPU_X86_AVX'],
+    forbidden: ['CUSTOM_BAD'],
+  })
+})
