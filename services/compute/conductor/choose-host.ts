@@ -1,0 +1,150 @@
+// Finds a host for a server and claims its resources there; says why when there is none.
+import { isFault } from '@kilonova/base/fault'
+import type { Compute } from '../compute.ts'
+import { fault } from '../faults.ts'
+import type { Removed } from '../scheduler/choose.ts'
+import { choose } from '../scheduler/choose.ts'
+import { allFilters } from '../scheduler/filters/all.ts'
+import { availabilityZoneFilter } from '../scheduler/filters/availability-zone-filter.ts'
+import type { Filter, HostState, SchedulingRequest } from '../scheduler/host-state.ts'
+import type { NeededResources } from '../scheduler/resources.ts'
+import { neededResources } from '../scheduler/resources.ts'
+import { cpuWeigher, diskWeigher, ramWeigher } from '../scheduler/weighers/free-resources.ts'
+import type { ServerRow } from '../schema/tables.ts'
+import type { BuildServer } from '../servers/tasks.ts'
+import { parsed } from '../servers/view.ts'
+import { hostStates } from './host-states.ts'
+
+export interface ChosenHost {
+  host: string
+  node: string
+  nodeId: string
+}
+
+/** A host with the server's claim on it. Repeating it finds the claim that is there. */
+export async function claimHost(compute: Compute, row: ServerRow, input: BuildServer): Promise<ChosenHost> {
+  const request = requestOf(row, input)
+  const needed = neededResources(request.flavor)
+  const hosts = await hostStates(compute)
+  const claimed = await alreadyClaimed(compute, row, hosts)
+  if (claimed) return claimed
+  const { roomy, removed } = await withRoom(compute, hosts, needed)
+  const choice = choose(roomy, request, filtersOf(compute), weighersOf(compute))
+  for (const host of choice.ranked) {
+    if (await claim(compute, row, host, needed)) return chosen(host)
+  }
+  const reasons = [...removed, ...choice.removed]
+  throw fault('NoValidHost', { why: sentence(hosts, reasons), removed: reasons })
+}
+
+const chosen = ({ host, node, nodeId }: HostState): ChosenHost => ({ host, node, nodeId })
+
+function requestOf(row: ServerRow, { excluded, forcedHost }: BuildServer): SchedulingRequest {
+  return {
+    serverId: row.id,
+    projectId: row.project_id,
+    flavor: parsed(row.flavor_json),
+    image: row.image_json === null ? null : parsed(row.image_json),
+    metadata: parsed(row.metadata_json),
+    hints: parsed(row.scheduler_hints_json),
+    zone: row.pinned_availability_zone,
+    forcedHost,
+    ignoreHosts: excluded,
+  }
+}
+
+function filtersOf({ options }: Compute): Filter[] {
+  const enabled = options.enabled_filters.flatMap((name) => allFilters.find((filter) => filter.name === name) ?? [])
+  return [availabilityZoneFilter, ...enabled]
+}
+
+function weighersOf({ options }: Compute) {
+  return [
+    { weigher: ramWeigher, multiplier: options.ram_weight_multiplier },
+    { weigher: cpuWeigher, multiplier: options.cpu_weight_multiplier },
+    { weigher: diskWeigher, multiplier: options.disk_weight_multiplier },
+  ]
+}
+
+/** Where an earlier run of this step claimed, if it did. */
+async function alreadyClaimed(
+  { placement }: Compute,
+  row: ServerRow,
+  hosts: HostState[],
+): Promise<ChosenHost | undefined> {
+  const allocations = await placement.allocationsOf(row.id)
+  const host = hosts.find(({ nodeId }) => nodeId in allocations)
+  return host && chosen(host)
+}
+
+interface Roomy {
+  roomy: HostState[]
+  removed: Removed[]
+}
+
+/** Hosts whose provider has room for all that is needed. */
+async function withRoom(
+  { placement }: Compute,
+  hosts: HostState[],
+  { resources, required, forbidden }: NeededResources,
+): Promise<Roomy> {
+  const candidates = await placement.candidates({ groups: [{ suffix: '', resources, required, forbidden }] })
+  const providers = new Set(candidates.flatMap(({ allocations }) => Object.keys(allocations)))
+  const roomy = hosts.filter(({ nodeId }) => providers.has(nodeId))
+  if (roomy.length === hosts.length) return { roomy, removed: [] }
+  const nearest = nearestLack(
+    hosts.filter(({ nodeId }) => !providers.has(nodeId)),
+    resources,
+  )
+  return { roomy, removed: [{ filter: 'resources', hosts: hosts.length - roomy.length, nearest }] }
+}
+
+/** What the host that comes closest lacks. */
+function nearestLack(hosts: HostState[], resources: Record<string, number>): string {
+  const free = (host: HostState): Record<string, number> => ({
+    VCPU: host.vcpus * host.cpuAllocationRatio - host.vcpusUsed,
+    MEMORY_MB: host.memoryMb - host.memoryMbUsed,
+    DISK_GB: host.localGb - host.localGbUsed,
+  })
+  const lacks = hosts.map((host) => {
+    const have = free(host)
+    const short = Object.entries(resources).filter(([name, amount]) => (have[name] ?? 0) < amount)
+    const shown = short.map(
+      ([name, amount]) => `asks for ${amount} ${name}, free are ${Math.max(0, Math.floor(have[name] ?? 0))}`,
+    )
+    return {
+      text: `${host.host}: ${shown.join('; ') || 'lacks a trait, or the request is larger than it takes at once'}`,
+      missing: short.length,
+    }
+  })
+  return lacks.toSorted((a, b) => a.missing - b.missing)[0]?.text ?? 'there is no host'
+}
+
+async function claim(
+  { placement }: Compute,
+  row: ServerRow,
+  host: HostState,
+  { resources }: NeededResources,
+): Promise<boolean> {
+  try {
+    await placement.claim({
+      consumerId: row.id,
+      projectId: row.project_id,
+      userId: row.user_id,
+      allocations: { [host.nodeId]: resources },
+    })
+    return true
+  } catch (error) {
+    if (isFault(error, 'NoCapacity')) return false
+    throw error
+  }
+}
+
+function sentence(hosts: HostState[], removed: Removed[]): string {
+  if (hosts.length === 0) return 'There is no compute host.'
+  if (removed.length === 0) return 'Other servers took the last room at the same time.'
+  const steps = removed.map(
+    ({ filter, hosts: count, nearest }) => `${filter} removed ${count}${nearest ? ` (${nearest})` : ''}`,
+  )
+  return `Of ${hosts.length} ${hosts.length === 1 ? 'host' : 'hosts'} none is left: ${steps.join(', ')}.`
+}

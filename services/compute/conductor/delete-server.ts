@@ -1,0 +1,48 @@
+// server.delete: guest, ports and claim go, then the row. There is no way back; what fails is tried again.
+import { saga } from '@kilonova/tasks/saga'
+import { POWER } from '../agent/power-state.ts'
+import { actionEvent } from '../instance-actions/record.ts'
+import { change } from '../servers/lifecycle.ts'
+import { findServer } from '../servers/store.ts'
+import type { OfServer } from '../servers/tasks.ts'
+import { deleteServerTask } from '../servers/tasks.ts'
+import { isHostUp } from '../services/liveness.ts'
+import { removeGuest } from './build-server.ts'
+import type { Conductor } from './conductor.ts'
+import { releasePorts } from './ports.ts'
+
+export const deleteServer = saga<OfServer, Conductor>(deleteServerTask, {
+  observe: actionEvent({ event: 'compute_terminate_instance' }),
+})
+  .step('guest', {
+    do: async ({ input, deps, signal }) => {
+      const row = await findServer(deps.compute, input.serverId)
+      if (!row || row.host === null) return
+      // A host that is down takes the guest away itself when it comes back and finds that its server is gone.
+      if (await isHostUp(deps.compute, row.host)) await removeGuest(deps, row, row.host, signal)
+    },
+    timeout: 1800,
+  })
+  .step('ports', {
+    do: async ({ input, deps: { compute }, context }) => {
+      const row = await findServer(compute, input.serverId)
+      if (row) await releasePorts(compute, context, row)
+    },
+  })
+  .step('claim', { do: ({ input, deps: { compute } }) => compute.placement.release(input.serverId) })
+  .end({
+    done: async ({ input, deps: { compute } }) => {
+      const now = compute.clock.now()
+      const gone = {
+        vm_state: 'deleted',
+        task_state: null,
+        power_state: POWER.NOSTATE,
+        terminated_at: now,
+        deleted_at: now,
+      } as const
+      await change(compute, input.serverId, gone)
+    },
+    undone: async ({ input, deps: { compute } }) => {
+      await change(compute, input.serverId, { vm_state: 'error', task_state: null })
+    },
+  })

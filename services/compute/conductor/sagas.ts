@@ -1,0 +1,14 @@
+// The tasks that the conductor runs.
+import type { AnySaga } from '@kilonova/tasks/saga'
+import { buildServer } from './build-server.ts'
+import type { Conductor } from './conductor.ts'
+import { deleteServer } from './delete-server.ts'
+import { rebootServer, startServer, stopServer } from './power-server.ts'
+
+export const conductorSagas: readonly AnySaga<Conductor>[] = [
+  buildServer,
+  deleteServer,
+  startServer,
+  stopServer,
+  rebootServer,
+]
