@@ -1,0 +1,19 @@
+// The compute service: what the API server mounts.
+import { computeManners } from '@kilonova/api/manners/compute'
+import type { Service } from '@kilonova/api/server'
+import type { Compute } from './compute.ts'
+import { instanceActionRoutes } from './instance-actions/routes.ts'
+import { ipRoutes } from './ips/routes.ts'
+import { policy } from './policy.ts'
+import { serverMetadataRoutes } from './server-metadata/routes.ts'
+import { serverRoutes } from './servers/routes.ts'
+import { MAX_VERSION, MIN_VERSION } from './versions.ts'
+
+export function computeService(compute: Compute): Service<Compute> {
+  return {
+    manners: computeManners({ min: MIN_VERSION, max: MAX_VERSION }),
+    policy,
+    routes: [...serverRoutes, ...ipRoutes, ...serverMetadataRoutes, ...instanceActionRoutes],
+    deps: compute,
+  }
+}
