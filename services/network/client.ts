@@ -1,0 +1,120 @@
+// How other services ask network, in process.
+import type { RequestContext } from '@kilonova/base/context'
+
+/** One NIC as a create request names it. */
+export interface RequestedNetwork {
+  networkId?: string
+  portId?: string
+  fixedIp?: string
+  subnetId?: string
+  tag?: string
+}
+
+/** One NIC as it will be made. */
+export interface PlannedNic {
+  networkId: string
+  /** The port that the request gave; null: one is to be made. */
+  portId: string | null
+  fixedIp: string | null
+  subnetId: string | null
+  tag: string | null
+}
+
+/** `N/A`: bound to no host. `missing`: there is no such port. */
+export type PortStatus = 'ACTIVE' | 'DOWN' | 'BUILD' | 'ERROR' | 'N/A' | 'missing'
+
+/** The thing that a port is for, and where it runs. */
+export interface PortDevice {
+  deviceId: string
+  /** Such as `compute:nova`. */
+  deviceOwner: string
+  host: string
+  /** Without domain; null: DHCP hands out none. */
+  hostname: string | null
+}
+
+export interface NewPort extends PortDevice {
+  /** Chosen by the caller, so that repeating is harmless. */
+  id: string
+  networkId: string
+  fixedIp: string | null
+  subnetId: string | null
+  /** Empty: the default group of the caller's project. */
+  securityGroupIds: readonly string[]
+}
+
+/** One port as network_info has it. */
+export interface Vif {
+  portId: string
+  mac: string
+  /** The tap's name: `tap` + the first 11 characters of the port's id. */
+  tap: string
+  mtu: number | null
+  /** binding:vif_type: `bridge`, `unbound` … */
+  type: string
+  /** binding:vnic_type: `normal` … */
+  vnicType: string
+  /** True when the port is ACTIVE. */
+  active: boolean
+  network: { id: string; label: string; subnets: VifSubnet[] }
+}
+
+export interface VifSubnet {
+  id: string
+  cidr: string
+  version: 4 | 6
+  gateway: string | null
+  dns: string[]
+  routes: { cidr: string; gateway: string }[]
+  /** The port's addresses in this subnet. */
+  ips: { address: string; floatingIps: string[] }[]
+  /** The address DHCP answers from; null when the subnet has no DHCP. */
+  dhcpServer: string | null
+  /** `slaac`, `dhcpv6-stateful`, `dhcpv6-stateless`, or null. */
+  ipv6AddressMode: string | null
+}
+
+/** A port for the leak audit. */
+export interface AuditedPort {
+  id: string
+  deviceId: string
+  deviceOwner: string
+  host: string | null
+}
+
+export interface NetworkClient {
+  /**
+   * Checks what a create request names and answers, NIC by NIC, what will be used. Null and `auto` take the one network
+   * that the project has: none → no NIC, several → 409 NetworkAmbiguous. `count` is the number of servers.
+   */
+  validateRequested(
+    context: RequestContext,
+    requested: readonly RequestedNetwork[] | 'auto' | 'none' | null,
+    options: { count: number },
+  ): Promise<PlannedNic[]>
+  /** The ids of the caller's groups. Unknown: 400. Several of one name: 409. */
+  validateSecurityGroups(context: RequestContext, namesOrIds: readonly string[]): Promise<string[]>
+  /** Makes the port under the caller's project, or finds it and binds it to the host. */
+  createPort(context: RequestContext, port: NewPort): Promise<void>
+  /** Binds a port to a device and a host. May be repeated; another device's port: 409 PortInUse. */
+  bindPort(context: RequestContext, port: PortDevice & { portId: string }): Promise<void>
+  /** A given port goes back to its owner. No error when it is gone. */
+  unbindPort(context: RequestContext, port: { portId: string }): Promise<void>
+  /** No error when it is gone. */
+  deletePort(context: RequestContext, port: { portId: string }): Promise<void>
+  /** By port id. */
+  portStatuses(portIds: readonly string[]): Promise<Record<string, PortStatus>>
+  /** In the order asked for; ports that are gone are left out. */
+  vifs(portIds: readonly string[]): Promise<Vif[]>
+  portsOfDevice(deviceId: string): Promise<{ id: string; status: string; host: string | null }[]>
+  /** Every port there is, for the leak audit. */
+  allPorts(): Promise<AuditedPort[]>
+}
+
+/** Told to compute on the topic `compute.events`, method `networkEvent`, after a port's change is committed. */
+export interface NetworkEvent {
+  name: 'network-vif-plugged' | 'network-vif-unplugged' | 'network-vif-deleted' | 'network-changed'
+  serverId: string
+  portId: string
+  status: 'completed' | 'failed'
+}
