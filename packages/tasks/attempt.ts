@@ -156,7 +156,9 @@ async function atFailpoint(
   if (asked === undefined || asked === 'repeat') return asked
   if (asked === 'crash') return rules.crash()
   if (asked === 'error') throw new Error(`failpoint ${name}:${place}:error`)
+  rules.failpoints.hanging++
   await aborted(signal)
+  rules.failpoints.hanging--
   throw signal.reason
 }
 

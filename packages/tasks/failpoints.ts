@@ -13,8 +13,9 @@ interface Failpoint {
   readonly at: string
   readonly place: FailpointPlace
   readonly fault: FailpointFault
-  /** How often it fires. */
+  /** How often it fires yet. */
   left: number
+  fired: number
 }
 
 /** A set of failpoints and the count of how often they fired. */
@@ -22,7 +23,10 @@ export class Failpoints {
   readonly #points: Failpoint[]
   /** What a crash is: the death of this process, or only of the Tasks object. */
   readonly crash: 'sigkill' | 'throw-away'
-  fired = 0
+  /** Steps that hang at a failpoint now. */
+  hanging = 0
+  /** True once a crash was committed. */
+  crashed = false
 
   /** `<task>.<step>:<place>:<fault>[:count]`, several separated by commas. Throws on anything else. */
   constructor(text = '', crash: 'sigkill' | 'throw-away' = 'sigkill') {
@@ -39,8 +43,19 @@ export class Failpoints {
     const point = this.#points.find((one) => one.at === at && one.place === place && one.left > 0)
     if (!point) return undefined
     point.left--
-    this.fired++
+    point.fired++
+    if (point.fault === 'crash') this.crashed = true
     return point.fault
+  }
+
+  /** How often they fired together. */
+  get fired(): number {
+    return this.#points.reduce((sum, { fired }) => sum + fired, 0)
+  }
+
+  /** Those that never fired. */
+  get unfired(): string[] {
+    return this.#points.filter(({ fired }) => fired === 0).map(({ at, place, fault }) => `${at}:${place}:${fault}`)
   }
 
   /** Names that no given task has. */
@@ -63,5 +78,5 @@ function parseFailpoint(text: string): Failpoint {
       `KILONOVA_FAILPOINT: '${text}' is not <task>.<step>:<${FAILPOINT_PLACES.join('|')}>:<${FAILPOINT_FAULTS.join('|')}>[:count]`,
     )
   }
-  return { at, place: place as FailpointPlace, fault: fault as FailpointFault, left: Number(count) }
+  return { at, place: place as FailpointPlace, fault: fault as FailpointFault, left: Number(count), fired: 0 }
 }
