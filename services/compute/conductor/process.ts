@@ -1,12 +1,13 @@
 // The conductor's part of a process: its tasks, and its ears for hosts and network.
 
 import { Periodic } from '@kilonova/tasks/periodic'
+import type { ConductorMethods, EventMethods, NetworkEvent } from '../agent/conductor-protocol.ts'
+import { CONDUCTOR_TOPIC, EVENTS_TOPIC } from '../agent/conductor-protocol.ts'
 import type { Compute } from '../compute.ts'
 import { findServer, updateServer } from '../servers/store.ts'
 import { reportService } from '../services/report.ts'
+import { goneServers, metadataOf } from './for-hosts.ts'
 import { vifsOf } from './ports.ts'
-import type { ConductorMethods, EventMethods, NetworkEvent } from './protocol.ts'
-import { CONDUCTOR_TOPIC, EVENTS_TOPIC } from './protocol.ts'
 import { reportHost } from './report-host.ts'
 import { conductorSagas } from './sagas.ts'
 
@@ -20,6 +21,12 @@ export async function startConductor(compute: Compute, host: string): Promise<()
   const endReports = await compute.bus.serve<ConductorMethods>(CONDUCTOR_TOPIC, {
     reportHost: async (report) => {
       await reportHost(compute, report)
+      return null
+    },
+    goneServers: (asked) => goneServers(compute, asked),
+    metadataOf: (asked) => metadataOf(compute, asked),
+    keepPassword: async ({ serverId, password }) => {
+      await updateServer(compute, serverId, { encrypted_password: password })
       return null
     },
   })

@@ -1,8 +1,9 @@
 // A host's report: its service and node rows, and what placement may hand out there.
+
+import type { HostReport } from '../agent/conductor-protocol.ts'
 import type { HostInventory } from '../agent/protocol.ts'
 import type { Compute } from '../compute.ts'
 import { reportNode, reportService } from '../services/report.ts'
-import type { HostReport } from './protocol.ts'
 
 export async function reportHost(compute: Compute, { host, inventory }: HostReport): Promise<void> {
   const serviceId = await reportService(compute, { host, binary: 'nova-compute' })

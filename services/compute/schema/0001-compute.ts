@@ -73,7 +73,7 @@ const SERVER_MORE_JSON = [
   'network_info_json',
   'disks_json',
 ]
-const SERVER_REST = ['devices_json', 'disk_config', 'reservation_id']
+const SERVER_REST = ['devices_json', 'disk_config', 'reservation_id', 'encrypted_password']
 const SERVER_OPTIONAL = ['description', 'task_state', 'image_id', 'image_json', 'host', 'node', 'availability_zone']
 const SERVER_MORE_OPTIONAL = [
   'pinned_availability_zone',

@@ -13,7 +13,12 @@ onBothStores("compute's schema", (open) => {
 
   it('numbers a series without gaps or doubles', async () => {
     const store = await open(computeSchema)
-    const numbers = await Promise.all(Array.from({ length: 20 }, () => store.transaction(() => nextNumber({ store }, 'server'))))
-    assert.deepEqual(numbers.toSorted((a, b) => a - b), Array.from({ length: 20 }, (_, i) => i + 1))
+    const numbers = await Promise.all(
+      Array.from({ length: 20 }, () => store.transaction(() => nextNumber({ store }, 'server'))),
+    )
+    assert.deepEqual(
+      numbers.toSorted((a, b) => a - b),
+      Array.from({ length: 20 }, (_, i) => i + 1),
+    )
   })
 })

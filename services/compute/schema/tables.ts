@@ -96,6 +96,8 @@ export interface ServerRow {
   user_data: string | null
   /** Only until the guest has been made. */
   admin_pass: string | null
+  /** What its guest posted to the metadata service, encrypted with its key. */
+  encrypted_password: string
   config_drive: Flag
   metadata_json: string
   tags_json: string

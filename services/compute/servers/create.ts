@@ -218,6 +218,7 @@ async function rowOf(
     keys_json: JSON.stringify(plan.keys),
     user_data: asked.user_data ?? null,
     admin_pass: plan.adminPass,
+    encrypted_password: '',
     config_drive: wantsConfigDrive(compute, plan) ? 1 : 0,
     metadata_json: JSON.stringify(asked.metadata ?? {}),
     tags_json: JSON.stringify([...new Set(asked.tags ?? [])]),

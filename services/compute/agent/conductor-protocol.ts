@@ -1,5 +1,6 @@
 // What hosts and the network service tell the conductor: topics and methods.
-import type { HostInventory } from '../agent/protocol.ts'
+import type { GuestSpec } from './guest-spec.ts'
+import type { HostInventory } from './protocol.ts'
 
 export const CONDUCTOR_TOPIC = 'compute.conductor'
 export const EVENTS_TOPIC = 'compute.events'
@@ -13,6 +14,12 @@ export interface HostReport {
 export interface ConductorMethods {
   /** Told every `report_interval`; with the inventory every `update_resources_interval`. */
   reportHost(report: HostReport): Promise<null>
+  /** Of these guests of the host, those whose servers were deleted and are not being worked on. */
+  goneServers(asked: { host: string; ids: string[] }): Promise<GuestSpec[]>
+  /** What the metadata service tells a guest; null for a server that is not there. */
+  metadataOf(asked: { serverId: string }): Promise<{ spec: GuestSpec; password: string } | null>
+  /** Keeps the encrypted password that the guest posted; a second one is refused by the metadata service. */
+  keepPassword(asked: { serverId: string; password: string }): Promise<null>
 }
 
 export interface NetworkEvent {
