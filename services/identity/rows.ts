@@ -1,6 +1,7 @@
 // The SQL that every table of named things shares: by id, by values, in pages.
 import type { Store } from '@kilonova/store/store'
 import type { Expression, SqlBool } from 'kysely'
+import { sql } from 'kysely'
 import type { IdentityTables } from './schema/tables.ts'
 
 export type Condition = Expression<SqlBool>
@@ -61,6 +62,12 @@ export class Rows<Row extends { id: string }> {
       .set(patch as object)
       .where('id', '=', id)
       .execute()
+  }
+
+  /** Adds one, whoever else does so at the same time. */
+  async increment(id: string, column: keyof Row & string): Promise<void> {
+    const set = { [column]: sql`${sql.ref(column)} + 1` }
+    await this.#db().updateTable(this.#table).set(set).where('id', '=', id).execute()
   }
 
   async remove(id: string): Promise<void> {

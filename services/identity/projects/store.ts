@@ -153,7 +153,7 @@ export class Projects {
       description: body.description ?? '',
       extra: JSON.stringify(extraOf(body, COLUMNS)),
       options: mergedJson('{}', body.options ?? {}),
-      not_before: 0,
+      token_generation: 0,
     }
   }
 
@@ -163,22 +163,22 @@ export class Projects {
     this.#refuseMoves(row, body)
     if (!row.is_domain) await this.#refuseHalfDisabled(row, body)
     const disabled = body.enabled === false && row.enabled === 1
-    const changed: ProjectRow = {
-      ...row,
+    const changes = {
       name: body.name ?? row.name,
-      enabled: body.enabled === undefined ? row.enabled : body.enabled ? 1 : 0,
+      enabled: body.enabled === undefined ? row.enabled : body.enabled ? (1 as const) : (0 as const),
       description: body.description === undefined ? row.description : (body.description ?? ''),
       extra: mergedJson(row.extra, extraOf(body, COLUMNS)),
       options: mergedJson(row.options, body.options ?? {}),
-      not_before: disabled ? this.#parts.clock.now() : row.not_before,
     }
+    const changed = { ...row, ...changes }
     await this.#parts.store.transaction(async () => {
       try {
-        await this.rows.update(row.id, changed)
+        await this.rows.update(row.id, changes)
       } catch (error) {
         if (isDuplicate(error)) throw this.#duplicate(changed, error)
         throw error
       }
+      if (disabled) await this.rows.increment(row.id, 'token_generation')
       if (body.tags) await this.setTags(row.id, body.tags)
       await this.#parts.changes.note('subjects')
     })

@@ -31,7 +31,7 @@ async function makeProjects(db: Db): Promise<void> {
     .addColumn('description', 'text', required)
     .addColumn('extra', 'text', required)
     .addColumn('options', 'text', required)
-    .addColumn('not_before', 'bigint', required)
+    .addColumn('token_generation', 'integer', required)
     .addUniqueConstraint('identity_projects_name', ['domain_id', 'name'])
     .execute()
   await db.schema.createIndex('identity_projects_parent').on('identity_projects').column('parent_id').execute()
@@ -54,7 +54,7 @@ async function makeUsers(db: Db): Promise<void> {
     .addColumn('password_hash', 'text')
     .addColumn('extra', 'text', required)
     .addColumn('options', 'text', required)
-    .addColumn('not_before', 'bigint', required)
+    .addColumn('token_generation', 'integer', required)
     .addUniqueConstraint('identity_users_name', ['domain_id', 'name'])
     .execute()
   await db.schema

@@ -14,8 +14,8 @@ export interface ProjectRow {
   description: string
   extra: string
   options: string
-  /** Tokens issued up to then are dead. */
-  not_before: number
+  /** Grows when all tokens of before are to be dead: a token holds while the numbers behind it are those it was made at. */
+  token_generation: number
 }
 
 /** In place of null, so that names are unique among domains, and among roles that belong to no domain. */
@@ -36,8 +36,8 @@ export interface UserRow {
   password_hash: string | null
   extra: string
   options: string
-  /** Tokens issued up to then are dead. */
-  not_before: number
+  /** Grows when all tokens of before are to be dead: a token holds while the numbers behind it are those it was made at. */
+  token_generation: number
 }
 
 export interface GroupRow {

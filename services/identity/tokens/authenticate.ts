@@ -21,8 +21,12 @@ export interface AuthenticateParts {
   readonly limits: LoginLimits
 }
 
-interface Proven {
+interface Proof {
   userId: string
+  userGeneration: number
+}
+
+interface Proven extends Proof {
   methods: Method[]
   parent: VerifiedToken | undefined
 }
@@ -40,30 +44,31 @@ export async function authenticate(
 }
 
 async function prove(parts: AuthenticateParts, identity: Auth['identity'], address: string | null): Promise<Proven> {
-  const methods = [...new Set(identity.methods)]
-  const users = new Set<string>()
-  const used: Method[] = []
+  const proofs: Proof[] = []
+  const used = new Set<Method>()
   let parent: VerifiedToken | undefined
-  for (const method of methods) {
+  for (const method of new Set(identity.methods)) {
     if (method === 'password') {
       if (!identity.password) throw fault('Expecting', { attribute: 'password', target: 'identity' })
-      users.add(await provePassword(parts, identity.password.user, address))
-      used.push('password')
+      proofs.push(await provePassword(parts, identity.password.user, address))
+      used.add('password')
     } else if (method === 'token') {
       if (!identity.token) throw fault('Expecting', { attribute: 'token', target: 'identity' })
       parent = await parts.tokens.verify(identity.token.id)
       if (!parent) throw fault('Unauthorized', {})
-      users.add(parent.userId)
-      used.push('token', ...parent.methods)
+      proofs.push(parent)
+      for (const earlier of ['token', ...parent.methods] as const) used.add(earlier)
     } else throw fault('AuthMethodNotSupported', {})
   }
-  const [userId] = users
-  if (users.size !== 1) throw fault('Unauthorized', {})
-  return { userId: userId!, methods: [...new Set(used)], parent }
+  const [{ userId, userGeneration }, ...others] = proofs as [Proof, ...Proof[]]
+  if (others.some((other) => other.userId !== userId || other.userGeneration !== userGeneration)) {
+    throw fault('Unauthorized', {})
+  }
+  return { userId, userGeneration, methods: [...used], parent }
 }
 
 /** The same work and the same refusal for an unknown user, a wrong password, and a user who may not log in. */
-async function provePassword(parts: AuthenticateParts, given: PasswordUser, address: string | null): Promise<string> {
+async function provePassword(parts: AuthenticateParts, given: PasswordUser, address: string | null): Promise<Proof> {
   const said = given.id ?? `${given.name} ${given.domain?.id ?? ''} ${given.domain?.name ?? ''}`
   parts.limits.check(said, address)
   const user = await findUser(parts, given)
@@ -74,7 +79,7 @@ async function provePassword(parts: AuthenticateParts, given: PasswordUser, addr
     throw fault('Unauthorized', {})
   }
   if (parts.passwords.isOutdated(user.password_hash!)) await parts.users.rehash(user, given.password)
-  return user.id
+  return { userId: user.id, userGeneration: user.token_generation }
 }
 
 async function findUser({ users, projects }: AuthenticateParts, given: PasswordUser): Promise<UserRow | undefined> {

@@ -23,7 +23,7 @@ export interface KeyTimes {
 export class TokenKeys {
   readonly #parts: Parts
   readonly #times: KeyTimes
-  readonly #remembered: Remembered<readonly Key[]>
+  readonly #remembered: Remembered<readonly Key[] | undefined>
 
   constructor(parts: Parts, times: KeyTimes) {
     this.#parts = parts
@@ -52,11 +52,12 @@ export class TokenKeys {
     await this.#make(await this.#keys())
   }
 
-  #keys(): Promise<readonly Key[]> {
-    return this.#remembered.getOr('all', async () => {
+  async #keys(): Promise<readonly Key[]> {
+    const keys = await this.#remembered.getOr('all', async () => {
       const rows = await this.#db().selectFrom('identity_token_keys').selectAll().orderBy('id').execute()
-      return rows.map(keyOf)
+      return rows.length === 0 ? undefined : rows.map(keyOf) // that there is none yet is not remembered
     })
+    return keys ?? []
   }
 
   /** Two processes that make the same successor end with one. */

@@ -18,6 +18,8 @@ export interface Payload {
   expiresAt: number
   /** The token's own, and that of the token it was made from. 22 characters each. */
   auditIds: string[]
+  /** Of the user and the scope, at the time of issue. */
+  generation: number
 }
 
 export interface SealingKey {
@@ -30,6 +32,7 @@ const HEADER_LENGTH = 5 // format, id of the key
 const NONCE_LENGTH = 12
 const TAG_LENGTH = 16
 const AUDIT_LENGTH = 16
+const FIXED_LENGTH = 18 // scope and methods, two times, generation, count of audit ids
 const CIPHER = 'aes-256-gcm'
 const KINDS = ['unscoped', 'project', 'domain', 'system'] as const
 const METHODS: readonly Method[] = ['token', 'password']
@@ -66,12 +69,13 @@ export function unseal(text: string, secretOf: (keyId: number) => Buffer | undef
   return unpack(opened)
 }
 
-function pack({ userId, scope, methods, issuedAt, expiresAt, auditIds }: Payload): Buffer {
-  const head = Buffer.alloc(14)
+function pack({ userId, scope, methods, issuedAt, expiresAt, auditIds, generation }: Payload): Buffer {
+  const head = Buffer.alloc(FIXED_LENGTH)
   head.writeUInt8(KINDS.indexOf(scope.kind) * 16 + methodBits(methods))
   head.writeUIntBE(issuedAt, 1, 6)
   head.writeUIntBE(expiresAt, 7, 6)
-  head.writeUInt8(auditIds.length, 13)
+  head.writeUInt32BE(generation, 13)
+  head.writeUInt8(auditIds.length, 17)
   const audits = auditIds.map((id) => Buffer.from(id, 'base64url'))
   const scopeId = 'id' in scope ? [packId(scope.id)] : []
   return Buffer.concat([head, ...audits, packId(userId), ...scopeId])
@@ -89,8 +93,8 @@ function packId(id: string): Buffer {
 
 function unpack(bytes: Buffer): Payload {
   const first = bytes.readUInt8()
-  let at = 14
-  const auditIds = Array.from({ length: bytes.readUInt8(13) }, () => {
+  let at = FIXED_LENGTH
+  const auditIds = Array.from({ length: bytes.readUInt8(17) }, () => {
     at += AUDIT_LENGTH
     return bytes.subarray(at - AUDIT_LENGTH, at).toString('base64url')
   })
@@ -104,5 +108,6 @@ function unpack(bytes: Buffer): Payload {
   const kind = KINDS[first >> 4]!
   const scope: Scope = kind === 'project' || kind === 'domain' ? { kind, id: id() } : { kind }
   const methods = METHODS.filter((_, i) => first & (2 ** i))
-  return { userId, scope, methods, issuedAt: bytes.readUIntBE(1, 6), expiresAt: bytes.readUIntBE(7, 6), auditIds }
+  const [issuedAt, expiresAt] = [bytes.readUIntBE(1, 6), bytes.readUIntBE(7, 6)]
+  return { userId, scope, methods, issuedAt, expiresAt, auditIds, generation: bytes.readUInt32BE(13) }
 }

@@ -14,8 +14,8 @@ export interface Subject {
   readonly scoped: { readonly target: ProjectRow; readonly domain: ProjectRow } | null
   /** Sorted by name; empty only for unscoped. */
   readonly roles: readonly RoleName[]
-  /** Tokens issued up to then are dead. */
-  readonly notBefore: number
+  /** Tokens of another generation are dead. The sum of numbers that only grow, so it tells when any of them did. */
+  readonly generation: number
 }
 
 const REMEMBERED = 10_000
@@ -47,8 +47,9 @@ export class Subjects {
     if (scoped === undefined) return undefined
     const roles = await this.#roles(userId, scope, scoped?.target)
     if (scope.kind !== 'unscoped' && roles.length === 0) return undefined
-    const times = [user, userDomain, ...(scoped ? [scoped.target, scoped.domain] : [])].map((row) => row.not_before)
-    return { user, userDomain, scoped, roles, notBefore: Math.max(...times) }
+    const rows = [user, userDomain, ...(scoped ? [scoped.target, scoped.domain] : [])]
+    const generation = rows.reduce((sum, row) => sum + row.token_generation, 0)
+    return { user, userDomain, scoped, roles, generation }
   }
 
   async #scoped(scope: { kind: 'project' | 'domain'; id: string }) {

@@ -16,6 +16,8 @@ export interface VerifiedToken extends Bearer {
   readonly userName: string
   readonly userDomainId: string
   readonly userDomainName: string
+  /** The user's own part of the token's generation. */
+  readonly userGeneration: number
   readonly projectDomainName: string | null
   readonly domainName: string | null
   /** Own, inherited and implied, sorted by name. */
@@ -31,6 +33,8 @@ export interface NewToken {
   userId: string
   scope: Scope
   methods: Method[]
+  /** The user's generation when the proof was given: it counts for no later one. */
+  userGeneration: number
   /** The token that it is made from: its audit id goes on, and its end is not put off. */
   parent?: VerifiedToken | undefined
 }
@@ -61,12 +65,17 @@ export class Tokens {
   }
 
   /** A new token; Unauthorized if the user may have none for the scope. */
-  async issue({ userId, scope, methods, parent }: NewToken): Promise<{ text: string; token: VerifiedToken }> {
+  async issue({
+    userId,
+    scope,
+    methods,
+    userGeneration,
+    parent,
+  }: NewToken): Promise<{ text: string; token: VerifiedToken }> {
     await this.#parts.changes.look()
     const subject = await this.#subjects.find(userId, scope)
-    if (!subject) throw fault('Unauthorized', {})
-    // later than what made older tokens dead, even when that happened in this millisecond or the clock went back
-    const issuedAt = Math.max(this.#parts.clock.now(), subject.notBefore + 1)
+    if (subject?.user.token_generation !== userGeneration) throw fault('Unauthorized', {})
+    const issuedAt = this.#parts.clock.now()
     const auditId = this.#parts.random.bytes(16).toString('base64url')
     const payload: Payload = {
       userId,
@@ -75,6 +84,7 @@ export class Tokens {
       issuedAt,
       expiresAt: parent ? parent.expiresAt : issuedAt + this.#lifeMs,
       auditIds: [auditId, ...(parent ? [parent.auditIds[0]!] : [])],
+      generation: subject.generation,
     }
     const text = seal(payload, await this.#keys.sealing(), this.#parts.random)
     return { text, token: verifiedOf(payload, subject) }
@@ -112,7 +122,7 @@ export class Tokens {
     const epoch = this.#parts.changes.epoch('subjects')
     const { payload } = opened
     const subject = await this.#subjects.find(payload.userId, payload.scope)
-    opened.verified = subject && payload.issuedAt > subject.notBefore ? verifiedOf(payload, subject) : undefined
+    opened.verified = subject?.generation === payload.generation ? verifiedOf(payload, subject) : undefined
     opened.epoch = epoch
   }
 }
@@ -126,6 +136,7 @@ function verifiedOf(payload: Payload, { user, userDomain, scoped, roles }: Subje
     userName: user.name,
     userDomainId: userDomain.id,
     userDomainName: userDomain.name,
+    userGeneration: user.token_generation,
     projectId: project?.target.id ?? null,
     projectName: project?.target.name ?? null,
     projectDomainId: project?.domain.id ?? null,

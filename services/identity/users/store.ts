@@ -1,4 +1,4 @@
-// Users: rows, passwords, and the moment before which their tokens are dead.
+// Users: rows, passwords, and when all their tokens end.
 import { isDuplicate } from '@kilonova/store/store'
 import { duplicate, fault } from '../faults.ts'
 import type { Json, Parts } from '../parts.ts'
@@ -72,7 +72,7 @@ export class Users {
       password_hash: typeof body.password === 'string' ? await this.#passwords.hash(body.password) : null,
       extra: JSON.stringify(extraOf(body, COLUMNS)),
       options: mergedJson('{}', body.options ?? {}),
-      not_before: 0,
+      token_generation: 0,
     }
     try {
       await this.rows.insert(row)
@@ -93,7 +93,6 @@ export class Users {
       ...(body.enabled === undefined ? {} : { enabled: body.enabled ? 1 : 0 }),
       ...(body.default_project_id === undefined ? {} : { default_project_id: body.default_project_id }),
       ...(body.password === undefined ? {} : { password_hash: await this.#hashOf(body.password) }),
-      ...(cut ? { not_before: this.#parts.clock.now() } : {}),
       extra: mergedJson(row.extra, extraOf(body, COLUMNS)),
       options: mergedJson(row.options, body.options ?? {}),
     }
@@ -104,6 +103,7 @@ export class Users {
         if (isDuplicate(error)) throw duplicate('user', body.name!, row.domain_id, error)
         throw error
       }
+      if (cut) await this.rows.increment(row.id, 'token_generation')
       await this.#parts.changes.note('subjects')
     })
     return { ...row, ...patch }
