@@ -1,23 +1,12 @@
-// The [compute] table of the configuration. Names and defaults are Nova's where one exists.
+// The [compute] table of the configuration: the conductor's options and the hosts' own. Names and defaults are Nova's.
 import type { OptionTables } from '@kilonova/base/options'
+import { agentOptions } from './agent/options.ts'
 
 export const computeOptions = {
   compute: {
-    virt_type: {
-      type: 'string',
-      default: 'auto',
-      choices: ['auto', 'kvm', 'qemu'],
-      help: 'how guests run; auto takes KVM only where a real guest runs under it',
-    },
-    images_type: {
-      type: 'string',
-      default: 'qcow2',
-      choices: ['qcow2', 'raw'],
-      help: 'how root disks are stored on a host',
-    },
+    ...agentOptions,
     force_config_drive: { type: 'boolean', default: false, help: 'give each new server a config drive' },
     default_availability_zone: { type: 'string', default: 'nova', help: 'zone of hosts that are in none' },
-    dhcp_domain: { type: 'string', default: 'novalocal', help: 'domain of the host names in metadata' },
     max_limit: { type: 'integer', default: 1000, min: 1, help: 'items of a list page at most' },
     max_attempts: { type: 'integer', default: 3, min: 1, help: 'hosts that a build is tried on' },
     vif_plugging_timeout: {

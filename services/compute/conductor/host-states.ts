@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import type { HostInventory } from '../agent/protocol.ts'
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
+import { flavorNumber } from '../flavor-json.ts'
 import type { HostState } from '../scheduler/host-state.ts'
 import { isUp } from '../services/liveness.ts'
 
@@ -15,10 +16,7 @@ interface Used {
 
 /** What the servers of each host use by their flavors. */
 export async function usedByHost(compute: Compute): Promise<Map<string, Used>> {
-  const number = (path: string) =>
-    compute.store.kind === 'sqlite'
-      ? sql<number>`json_extract(flavor_json, ${`$.${path}`})`
-      : sql<number>`(flavor_json::json ->> ${path})::int`
+  const number = (name: Parameters<typeof flavorNumber>[1]) => flavorNumber(compute.store, name)
   const disk = sql<number>`${number('rootGb')} + ${number('ephemeralGb')} + (${number('swapMb')} + 1023) / 1024`
   const rows = await tables(compute)
     .selectFrom('compute_servers')

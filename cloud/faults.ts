@@ -1,0 +1,59 @@
+// What the command line and the start of a cloud may answer; the status decides the exit code.
+import type { FaultTable } from '@kilonova/base/fault'
+import { faultsOf } from '@kilonova/base/fault'
+
+export const cloudFaults = {
+  StateDirectoryInUse: {
+    status: 409,
+    kind: '',
+    say: ({ path }: { path: string }) => `Another kilonova process uses ${path}.`,
+    mend: ({ path }: { path: string }) =>
+      `Use it (./kilonova status --state-dir ${path}), stop it (./kilonova down --state-dir ${path}), or give this one its own --state-dir and --port.`,
+  },
+  PortInUse: {
+    status: 409,
+    kind: '',
+    say: ({ host, port, holder }: { host: string; port: number; holder: string | undefined }) =>
+      `Port ${port} of ${host} is taken${holder ? ` by ${holder}` : ''}.`,
+    mend: ({ port }: { port: number }) => `Stop what holds it, or choose another: ./kilonova up --port ${port + 1}.`,
+  },
+  AddressNotOurs: {
+    status: 400,
+    kind: '',
+    say: ({ host }: { host: string }) => `Cannot listen on ${host}: this machine has no such address.`,
+    mend: () => 'Give --listen an address of this machine; 0.0.0.0 is all of them.',
+  },
+  NotRunning: {
+    status: 404,
+    kind: '',
+    say: ({ path }: { path: string }) => `No cloud is running with the state directory ${path}.`,
+    mend: () => 'Start one with: ./kilonova up --detach.',
+  },
+  NoState: {
+    status: 404,
+    kind: '',
+    say: ({ path }: { path: string }) => `There is no cloud in ${path}.`,
+    mend: () => 'Start one with: ./kilonova up --detach, or name its directory with --state-dir.',
+  },
+  DidNotStart: {
+    status: 500,
+    kind: '',
+    say: ({ why }: { why: string }) => `The cloud did not start: ${why}`,
+    mend: ({ log }: { why: string; log: string }) => `Read ${log}, or run ./kilonova doctor.`,
+  },
+  DidNotStop: {
+    status: 500,
+    kind: '',
+    say: ({ pid, seconds }: { pid: number; seconds: number }) => `Process ${pid} did not end within ${seconds} s.`,
+    mend: ({ pid }: { pid: number; seconds: number }) => `It can be killed (kill -9 ${pid}): nothing is lost by that.`,
+  },
+  RootNeeded: {
+    status: 403,
+    kind: '',
+    say: ({ why }: { why: string }) => `This needs root: ${why}.`,
+    mend: () => 'Run it with sudo, or with --driver fake.',
+  },
+  ConfigUnusable: { status: 400, kind: '', say: ({ why }: { why: string }) => why },
+} satisfies FaultTable
+
+export const fault = faultsOf(cloudFaults)
