@@ -1,5 +1,6 @@
-// The serial console's log: the file libvirt writes, and those it put aside when it grew.
-import { open } from 'node:fs/promises'
+// The serial console's log: the file QEMU appends to, and the older parts put aside when it grew.
+import { open, stat, truncate } from 'node:fs/promises'
+import { writeAtomically } from '@kilonova/base/atomic-file'
 
 /** The newest `maxBytes` of the log and, before it, of its rotated parts `.0`, `.1` … Empty when there is none. */
 export async function consoleTail(path: string, maxBytes: number): Promise<Buffer> {
@@ -12,6 +13,18 @@ export async function consoleTail(path: string, maxBytes: number): Promise<Buffe
     room -= part.length
   }
   return Buffer.concat(parts)
+}
+
+/**
+ * Keeps a guest from filling the disk: of a log larger than `limit` bytes the newest half of the limit is put aside as
+ * `.0`, and the log begins anew. Its writer appends, so it goes on at the new end.
+ */
+export async function limitConsoleLog(path: string, limit: number): Promise<void> {
+  const { size } = await stat(path).catch(() => ({ size: 0 }))
+  if (size <= limit) return
+  const newest = await tail(path, Math.floor(limit / 2))
+  if (newest) await writeAtomically(`${path}.0`, newest, 0o600)
+  await truncate(path, 0)
 }
 
 async function tail(path: string, maxBytes: number): Promise<Buffer | undefined> {

@@ -1,10 +1,10 @@
 // The tables and readers between libvirt's words and ours.
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { consoleTail } from './console.ts'
+import { consoleTail, limitConsoleLog } from './console.ts'
 import { parseCapabilities, uptimeText } from './inventory.ts'
 import { hasProcess, lifecycleOf, powerStateOf } from './power-states.ts'
 
@@ -69,6 +69,25 @@ test('the console is read from its end, over rotated logs', async () => {
     assert.equal((await consoleTail(path, 100)).toString(), 'oldest\nolder\nnew\n')
     assert.equal((await consoleTail(path, 8)).toString(), 'der\nnew\n')
     assert.equal((await consoleTail(path, 2)).toString(), 'w\n')
+  } finally {
+    await rm(directory, { recursive: true })
+  }
+})
+
+test('a console log that grew too large begins anew, and its writer goes on', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'kilonova-console-'))
+  try {
+    const path = join(directory, 'console.log')
+    await limitConsoleLog(path, 10)
+    const writer = await open(path, 'a')
+    await writer.write('0123456789')
+    await limitConsoleLog(path, 10)
+    assert.equal((await consoleTail(path, 100)).toString(), '0123456789')
+    await writer.write('abcde')
+    await limitConsoleLog(path, 10)
+    await writer.write('fgh')
+    await writer.close()
+    assert.equal((await consoleTail(path, 100)).toString(), 'abcdefgh')
   } finally {
     await rm(directory, { recursive: true })
   }
