@@ -102,7 +102,13 @@ const compute = service({
     'ips',
     'limits',
   ],
-  messages: ['agent/protocol.ts', 'agent/guest-spec.ts'],
+  messages: [
+    'agent/protocol.ts',
+    'agent/conductor-protocol.ts',
+    'agent/guest-spec.ts',
+    'agent/power-state.ts',
+    'agent/faults.ts',
+  ],
 })
 
 export const ROOMS: readonly Room[] = [
@@ -137,7 +143,7 @@ export const ROOMS: readonly Room[] = [
   { path: 'cloud/setup', mayImport: ['packages/base'] },
   { path: 'cloud/testing', mayImport: ['packages/base', 'cloud/setup'] },
   { path: 'cloud/guest-image', mayImport: ['packages/base'] },
-  { path: 'cloud', mayImport: ['packages', 'services'] },
+  { path: 'cloud', mayImport: ['packages', 'services', 'cloud'] },
   { path: 'tools', mayImport: ['packages/base'] },
   { path: 'tests', mayImport: ['packages', 'services', 'cloud'] },
   { path: 'bench', mayImport: ['packages', 'services', 'cloud'] },
@@ -149,7 +155,7 @@ interface Service {
   clients: readonly string[]
   /** Its rooms, simplest first: each may import those before it. */
   resources: readonly string[]
-  /** Files of its agent that say what is sent to it. */
+  /** Files of its agent with the words that others exchange with it. */
   messages?: readonly string[]
 }
 

@@ -16,6 +16,7 @@ const cases: [text: string, found: [specifier: string, typesOnly: boolean, line:
   ["// import a from './a.ts'\n * import b from './b.ts'\n// import('./c.ts')", []],
   ["export const a = 'from'\nexport function f() { return 'x' }", []],
   ["const text = 'import a from ./a.ts'", []],
+  ['const text = "await import(\'./a.ts\')"', []],
   [
     "import a from './a.ts'\nimport type { B } from './b.ts'\nexport const c = 'd'",
     [

@@ -30,8 +30,9 @@ export function importsOf(text: string): Import[] {
   for (const { 2: specifier, index } of text.matchAll(DYNAMIC)) {
     const line = lineAt(index)
     const start = text.lastIndexOf('\n', index) + 1
-    // A comment or a type such as import('x').Y in a comment is no import.
-    if (/^\s*(\/\/|\*|\/\*)/.test(text.slice(start, index))) continue
+    const before = text.slice(start, index)
+    const quoted = before.split(/["`]/).length % 2 === 0
+    if (quoted || /^\s*(\/\/|\*|\/\*)/.test(before)) continue
     found.push({ specifier: specifier!, typesOnly: false, line })
   }
   return found
