@@ -53,6 +53,18 @@ export const cloudFaults = {
     say: ({ why }: { why: string }) => `This needs root: ${why}.`,
     mend: () => 'Run it with sudo, or with --driver fake.',
   },
+  StoreFull: {
+    status: 507,
+    kind: '',
+    say: () => 'The database has no room left: nothing can be changed until there is; what is there can be read.',
+    mend: () => 'Free space on the file system of the state directory.',
+  },
+  StoreUnreachable: {
+    status: 503,
+    kind: '',
+    say: () => 'The database cannot be reached; nothing was changed. Try again.',
+    mend: () => 'Check that PostgreSQL runs and that database.url is right.',
+  },
   ConfigUnusable: { status: 400, kind: '', say: ({ why }: { why: string }) => why },
 } satisfies FaultTable
 

@@ -1,0 +1,104 @@
+// One process with everything: brought up in the order in which the parts need each other, taken down in reverse.
+import { join } from 'node:path'
+import type { Api } from '@kilonova/api/server'
+import { createApi } from '@kilonova/api/server'
+import { log } from '@kilonova/base/log'
+import { LocalBus } from '@kilonova/bus/local'
+import { addConductorTasks, startConductor } from '@kilonova/compute/conductor/process'
+import { computeService } from '@kilonova/compute/service'
+import { bootstrap as bootstrapIdentity } from '@kilonova/identity/bootstrap'
+import { identityService } from '@kilonova/identity/service'
+import { syncSchema } from '@kilonova/store/schema'
+import { openStore } from '@kilonova/store/store'
+import { catalog } from './catalog.ts'
+import { Closing } from './closing.ts'
+import type { CloudConfig } from './config.ts'
+import { mountHealth } from './health.ts'
+import type { Hosts } from './hosts.ts'
+import { startHosts } from './hosts.ts'
+import { listen } from './listen.ts'
+import type { Parts } from './parts.ts'
+import { createParts } from './parts.ts'
+import { schemas } from './schemas.ts'
+import type { CloudIdentity, StateDirectory } from './state-directory.ts'
+import { translate } from './translate.ts'
+
+export interface CloudOptions {
+  state: StateDirectory
+  config: CloudConfig
+  host: string
+  port: number
+  driver: 'libvirt' | 'fake'
+  /** Fake hosts, with the driver `fake`. */
+  fakeHosts: number
+  /** Nothing is written to disk: the database is in memory, fake guests end with the process. */
+  memory: boolean
+}
+
+export interface Cloud {
+  readonly url: string
+  readonly parts: Parts
+  readonly hosts: Hosts
+  readonly identity: CloudIdentity
+  /** Drains what is under way for a moment, then ends; guests go on. */
+  stop(): Promise<void>
+}
+
+/** Resolves when every service answers and each host has reported. */
+export async function startCloud(options: CloudOptions): Promise<Cloud> {
+  const closing = new Closing()
+  try {
+    return await start(options, closing)
+  } catch (error) {
+    await closing.close()
+    throw error
+  }
+}
+
+const DRAIN_MS = 10_000
+
+async function start(options: CloudOptions, closing: Closing): Promise<Cloud> {
+  const { state, config, memory } = options
+  const identity = await state.identity()
+  const store = openStore({ url: databaseUrl(options), poolSize: config.database.pool_size, synchronous: config.database.synchronous as 'FULL' })
+  closing.add('store', () => store.close())
+  await syncSchema(store, schemas)
+  const bus = new LocalBus()
+  closing.add('bus', () => bus.close())
+  const parts = createParts({ config, state, store, bus, owner: `${identity.host}-${memory ? process.pid : identity.tag}` })
+  await bootstrapTheUsers(parts, state)
+  await parts.image.start()
+  closing.add('image', () => parts.image.stop())
+  addConductorTasks(parts.compute)
+  closing.add('conductor', await startConductor(parts.compute, identity.host))
+  closing.add('network', await parts.network.start())
+  const api = createApi({ authenticate: (token) => parts.identityClient.authenticate(token), translate })
+  const hosts = await startHosts({ ...options, identity, parts })
+  closing.add('hosts', () => hosts.stop())
+  mount(api, parts, hosts)
+  await parts.tasks.start()
+  closing.add('tasks', () => parts.tasks.stop(DRAIN_MS))
+  const url = await listen(api, options)
+  closing.add('api', () => api.close())
+  log('cloud').info({ url }, 'answers')
+  return { url, parts, hosts, identity, stop: () => closing.close() }
+}
+
+function databaseUrl({ config, state, memory }: CloudOptions): string {
+  if (memory) return 'sqlite::memory:'
+  return config.database.url === 'sqlite:' ? `sqlite:${join(state.database)}` : config.database.url
+}
+
+async function bootstrapTheUsers({ identity }: Parts, state: StateDirectory): Promise<void> {
+  const { admin: adminPassword, demo: demoPassword } = await state.credentials()
+  await bootstrapIdentity(identity, { adminPassword, demoPassword, region: 'RegionOne', services: catalog })
+}
+
+function mount(api: Api, { identity, image, placement, network, compute, store }: Parts, hosts: Hosts): void {
+  api.mount(identityService(identity))
+  api.mount(image.api)
+  api.mount(placement.api)
+  api.mount(network.api)
+  api.mount(computeService(compute))
+  mountHealth(api, { store, hosts })
+}

@@ -1,0 +1,10 @@
+// The tables of every service, in the order in which `db sync` makes them.
+import { computeSchema } from '@kilonova/compute/schema'
+import { identitySchema } from '@kilonova/identity/schema'
+import { imageSchema } from '@kilonova/image/schema'
+import { networkSchema } from '@kilonova/network/schema'
+import { placementSchema } from '@kilonova/placement/schema'
+import type { ServiceSchema } from '@kilonova/store/schema'
+import { tasksSchema } from '@kilonova/tasks/schema'
+
+export const schemas: readonly ServiceSchema[] = [tasksSchema, identitySchema, imageSchema, placementSchema, networkSchema, computeSchema]
