@@ -102,17 +102,20 @@ async function runBounded(task: HeldTask, control: AbortController, rules: Attem
         : fault('StepTimeout', { step: `${task.saga.name}.${task.step}`, seconds }),
     )
   const timer = clock.after(Math.min(seconds * 1000, left), timeUp)
+  const over = new AbortController()
   try {
     const work = withContext(task.context, () => callStep(task, control.signal, rules))
-    return await Promise.race([work, abandoned(control.signal, rules)])
+    return await Promise.race([work, abandoned(control.signal, over.signal, rules)])
   } finally {
     timer.cancel()
+    over.abort()
   }
 }
 
-async function abandoned(signal: AbortSignal, { clock, abortGrace }: AttemptRules): Promise<never> {
+/** Throws once the step has not come back in its grace after the abort. */
+async function abandoned(signal: AbortSignal, over: AbortSignal, rules: AttemptRules): Promise<never> {
   await aborted(signal)
-  await clock.sleep(abortGrace * 1000)
+  await rules.clock.sleep(rules.abortGrace * 1000, over)
   throw signal.reason
 }
 

@@ -144,6 +144,7 @@ export const buildToy = saga<ToyInput, ToyDeps>('toy.build', {
       await new Toys(deps.store).detach(input.id, 'body')
       await deps.during?.['body.undo']?.({ ...run, input })
     },
+    retry: { first: 0.01 },
   })
   .step('wheels', {
     do: async ({ input, deps, ...run }) => {

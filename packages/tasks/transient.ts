@@ -11,7 +11,8 @@ const CONNECTION_CODES = new Set([
   // PostgreSQL: serialization failure and deadlock that outlasted the store's own retries
   ...['40001', '40P01'],
 ])
-const CONNECTION_TEXT = /^Connection terminated|^timeout exceeded when trying to connect|^database is locked/
+const CONNECTION_TEXT =
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|database is locked)/
 
 /** True when the store could not be reached or had no room: the same statement may work later. */
 export function isStoreTrouble(error: unknown): boolean {
