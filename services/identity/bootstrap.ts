@@ -60,13 +60,8 @@ async function once(identity: Identity, name: string, prepare: () => Promise<() 
 
 async function makeCloud(identity: Identity, hashes: { admin: string; demo: string }): Promise<void> {
   const { projects } = identity
-  const domain = {
-    name: 'Default',
-    description: 'The default domain',
-    is_domain: true,
-    explicit_domain_id: DEFAULT_DOMAIN,
-  }
-  await projects.create(domain, DEFAULT_DOMAIN)
+  const domain = { name: 'Default', description: 'The default domain', is_domain: true }
+  await projects.create(domain, DEFAULT_DOMAIN, DEFAULT_DOMAIN)
   const made = new Map<string, string>()
   for (const [name, description] of Object.entries(PROJECTS)) {
     made.set(name, (await projects.create({ name, description }, DEFAULT_DOMAIN)).id)

@@ -225,6 +225,11 @@ describe('projects', () => {
     const made = await ask('POST', '/v3/projects', { project: { name: 'asProject', is_domain: true } })
     assert.equal(made.status, 201)
     const { id, domain_id, parent_id } = made.body.project
+    const forged = { name: 'forged', is_domain: true, explicit_domain_id: { length: 1 } }
+    const other = await ask('POST', '/v3/projects', { project: forged })
+    assert.match(other.body.project.id, /^[0-9a-f]{32}$/)
+    const chosen = await ask('POST', '/v3/domains', { domain: { name: 'chosen', explicit_domain_id: 'e'.repeat(32) } })
+    assert.equal(chosen.body.domain.id, 'e'.repeat(32))
     assert.deepEqual([domain_id, parent_id], [null, null])
     assert.equal((await ask('GET', `/v3/domains/${id}`)).body.domain.name, 'asProject')
     const enabled = await ask('DELETE', `/v3/domains/${id}`)

@@ -49,7 +49,8 @@ export const domainRoutes = [
     body: CreateDomain,
     success: 201,
     async handler(identity, call) {
-      const row = await identity.projects.create({ ...call.body.domain, is_domain: true }, NO_DOMAIN)
+      const { explicit_domain_id: id, ...domain } = call.body.domain
+      const row = await identity.projects.create({ ...domain, is_domain: true }, NO_DOMAIN, id)
       return shown(identity, call, row)
     },
   }),

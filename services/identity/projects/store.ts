@@ -17,7 +17,6 @@ export interface ProjectBody extends Json {
   description?: string | null
   tags?: string[]
   options?: Json
-  explicit_domain_id?: string
 }
 
 const COLUMNS = [
@@ -96,9 +95,12 @@ export class Projects {
     return below
   }
 
-  /** Makes a project, or a domain when the body says so. `domainId` is used when the body names neither domain nor parent. */
-  async create(body: ProjectBody, domainId: string): Promise<ProjectRow> {
-    const row = body.is_domain ? this.#newDomain(body) : await this.#newProject(body, domainId)
+  /**
+   * Makes a project, or a domain (with the given id, if any) when the body says so.
+   * `domainId` is used when the body names neither domain nor parent.
+   */
+  async create(body: ProjectBody, domainId: string, id?: string): Promise<ProjectRow> {
+    const row = body.is_domain ? this.#newDomain(body, id) : await this.#newProject(body, domainId)
     await this.#parts.store.transaction(async () => {
       try {
         await this.rows.insert(row)
@@ -117,9 +119,8 @@ export class Projects {
       : duplicate('project', row.name, row.domain_id, cause)
   }
 
-  #newDomain(body: ProjectBody): ProjectRow {
+  #newDomain(body: ProjectBody, id = newId(this.#parts)): ProjectRow {
     if (body.parent_id) throw fault('Invalid', { message: 'Domains cannot have a parent.' })
-    const id = body.explicit_domain_id ?? newId(this.#parts)
     return { ...this.#newRow(body), id, domain_id: NO_DOMAIN, parent_id: null, is_domain: 1 }
   }
 
