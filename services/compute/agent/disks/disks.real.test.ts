@@ -217,6 +217,16 @@ test('unused images go after their time, used ones never', async () => {
   assert.deepEqual(await cache.removeUnused(2000), [paths.baseImage(used.id)])
 })
 
+test('a server keeps the image it stands on now, not the one before', async () => {
+  const { images, cache, paths, clock, storage } = await make()
+  const [old, current] = [await images.add(CONTENT, 'raw'), await images.add(CONTENT, 'raw')]
+  for (const image of [old, current]) await storage.prepareImage(image)
+  const reference = join(directory, 'reference')
+  for (const image of [old, current, current]) await cache.use(image.id, reference)
+  await clock.advance(2001)
+  assert.deepEqual(await cache.removeUnused(2000), [paths.baseImage(old.id)])
+})
+
 test('what a crash left half-written is removed when the storage opens', async () => {
   const { storage, paths } = await make()
   const guest = makeGuest()

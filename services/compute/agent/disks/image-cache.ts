@@ -70,13 +70,17 @@ export class ImageCache {
   async use(imageId: string, reference: string): Promise<BaseImage> {
     const path = this.#paths.baseImage(imageId)
     try {
-      await link(path, reference)
+      const { ino, size } = await stat(path)
+      const linked = await stat(reference).catch(() => undefined)
+      if (linked?.ino !== ino) {
+        await rm(reference, { force: true }) // a server rebuilt from another image
+        await link(path, reference)
+      }
+      return { path, size }
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code === 'ENOENT') throw fault('ImageNotCached', { image: imageId }, error)
-      if (code !== 'EEXIST') throw error
+      const gone = (error as NodeJS.ErrnoException).code === 'ENOENT'
+      throw gone ? fault('ImageNotCached', { image: imageId }, error) : error
     }
-    return { path, size: (await stat(path)).size }
   }
 
   /** Removes images that no server uses and that nobody asked for within `maxAge` milliseconds. Answers their paths. */

@@ -9,7 +9,7 @@ import { run } from '@kilonova/base/command'
 export type VirtType = 'kvm' | 'qemu'
 
 /** Milliseconds for a guest that takes a tenth of a second where it runs at all. */
-const LIMIT = 5_000
+const LIMIT = 3_000
 
 const EXIT_VALUE = 0x2a
 /** isa-debug-exit ends QEMU with twice the value plus one. */
