@@ -1,29 +1,31 @@
 // The libvirtd that this cloud's guests run under: the host's own where one answers, else one under the state directory.
+import type { Duplex } from 'node:stream'
 import { log } from '@kilonova/base/log'
-import { hostSocket, startDaemon } from '@kilonova/libvirt/daemon'
+import { findDaemon, hostSocket, startDaemon } from '@kilonova/libvirt/daemon'
 import { LibvirtHost } from '@kilonova/libvirt/host'
 import { unixSocket } from '@kilonova/libvirt/unix-socket'
 import type { StateDirectory } from './state-directory.ts'
 
 export interface Libvirt {
   host: LibvirtHost
-  /** What `virsh -c` takes. */
-  uri: string
+  /** What `virsh -c` takes; undefined while a daemon of our own is not up. */
+  uri(): Promise<string | undefined>
   /** Ends a daemon of our own; guests go on. */
   stop(): Promise<void>
 }
 
-export async function startLibvirt(state: StateDirectory): Promise<Libvirt> {
+export async function startLibvirt({ libvirt: directory }: StateDirectory): Promise<Libvirt> {
   const shared = await hostSocket()
   if (shared) {
     const host = LibvirtHost.start({ connect: unixSocket(shared), log: log('libvirt') })
-    return { host, uri: 'qemu:///system', stop: () => host.close() }
+    return { host, uri: async () => 'qemu:///system', stop: () => host.close() }
   }
-  const daemon = await startDaemon({ directory: state.libvirt })
-  const host = LibvirtHost.start({ connect: unixSocket(daemon.socket), slowCalls: daemon.requests - 1, log: log('libvirt') })
+  // Each new connection finds the daemon or starts it, so one that died comes back by itself.
+  const connect = async (): Promise<Duplex> => unixSocket((await startDaemon({ directory })).socket)()
+  const host = LibvirtHost.start({ connect, log: log('libvirt') })
   const stop = async (): Promise<void> => {
     await host.close()
-    await daemon.stop()
+    await (await findDaemon({ directory }))?.stop()
   }
-  return { host, uri: daemon.virshUri, stop }
+  return { host, uri: async () => (await findDaemon({ directory }))?.virshUri, stop }
 }

@@ -5,6 +5,6 @@ import { imageSchema } from '@kilonova/image/schema'
 import { networkSchema } from '@kilonova/network/schema'
 import { placementSchema } from '@kilonova/placement/schema'
 import type { ServiceSchema } from '@kilonova/store/schema'
-import { tasksSchema } from '@kilonova/tasks/schema'
+import { taskSchema } from '@kilonova/tasks/schema'
 
-export const schemas: readonly ServiceSchema[] = [tasksSchema, identitySchema, imageSchema, placementSchema, networkSchema, computeSchema]
+export const schemas: readonly ServiceSchema[] = [taskSchema, identitySchema, imageSchema, placementSchema, networkSchema, computeSchema]
