@@ -20,6 +20,14 @@ export const SYSTEM_DIRECTORIES = [
   '/var/cache/libvirt',
 ]
 
+/** Where the daemon listens for other hosts. */
+export interface DaemonTls {
+  address: string
+  port: number
+  /** A directory with cacert.pem, servercert.pem and serverkey.pem. Clients need a certificate of that authority. */
+  pki: string
+}
+
 export interface DaemonPlaces {
   directory: string
   socket: string
@@ -59,18 +67,18 @@ export function placesIn(given: string): DaemonPlaces {
 }
 
 /** Makes or renews all files. May run again at any time, also beside a running daemon. */
-export async function prepareFiles(places: DaemonPlaces): Promise<void> {
+export async function prepareFiles(places: DaemonPlaces, tls?: DaemonTls): Promise<void> {
   const { directory } = places
   await mkdir(directory, { recursive: true, mode: 0o755 })
   await forgetLastBoot(directory)
   for (const part of ['run', 'lib', 'log', 'etc']) await mkdir(join(directory, part), { recursive: true, mode: 0o755 })
   const hostUuid = await keptUuid(join(directory, 'host-uuid'))
-  await writeFile(join(directory, 'etc', 'libvirtd.conf'), daemonSettings(places, hostUuid), { mode: 0o600 })
+  await writeFile(join(directory, 'etc', 'libvirtd.conf'), daemonSettings(places, hostUuid, tls), { mode: 0o600 })
   await writeFile(join(directory, 'etc', 'qemu.conf'), QEMU_SETTINGS, { mode: 0o600 })
   await addUser(directory)
 }
 
-function daemonSettings({ directory, log }: DaemonPlaces, hostUuid: string): string {
+function daemonSettings({ directory, log }: DaemonPlaces, hostUuid: string, tls?: DaemonTls): string {
   return [
     `unix_sock_dir = "${directory}/run"`,
     'unix_sock_rw_perms = "0700"',
@@ -81,8 +89,22 @@ function daemonSettings({ directory, log }: DaemonPlaces, hostUuid: string): str
     'max_workers = 64',
     `host_uuid = "${hostUuid}"`,
     `log_outputs = "3:file:${log}"`,
+    ...(tls ? tlsSettings(tls) : ['listen_tls = 0']),
     '',
   ].join('\n')
+}
+
+function tlsSettings({ address, port, pki }: DaemonTls): string[] {
+  const file = (name: string) => join(resolve(pki), name)
+  return [
+    'listen_tls = 1',
+    `listen_addr = "${address}"`,
+    `tls_port = "${port}"`,
+    'auth_tls = "none"',
+    `ca_file = "${file('cacert.pem')}"`,
+    `cert_file = "${file('servercert.pem')}"`,
+    `key_file = "${file('serverkey.pem')}"`,
+  ]
 }
 
 // Disks, taps and their rights are the driver's work, and guests must outlive the daemon: so nothing of theirs is left

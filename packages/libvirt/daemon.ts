@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
 import { LibvirtConnection } from './connection.ts'
-import type { DaemonPlaces } from './daemon-files.ts'
+import type { DaemonPlaces, DaemonTls } from './daemon-files.ts'
 import { DaemonFailed, placesIn, prepareFiles, SYSTEM_DIRECTORIES } from './daemon-files.ts'
 import { findProgram, otherEmulators } from './programs.ts'
 import { unixSocket } from './unix-socket.ts'
@@ -19,6 +19,10 @@ export interface DaemonOptions {
   directory: string
   /** Where what is known about the emulators is kept. Shared, since finding it out takes seconds. */
   cache?: string
+  /** The host's name as this daemon sees it: migration wants two of them. Default: the machine's. */
+  hostname?: string
+  /** Makes it listen for other hosts, too. Default: only on its socket. */
+  tls?: DaemonTls
   clock?: Clock
 }
 
@@ -44,8 +48,9 @@ const STOP_LIMIT = 15_000
 // probed at the first call.
 const SCRIPT = `
 set -e
-directory=$1 cache=$2 libvirtd=$3
-shift 3
+hostname=$1 directory=$2 cache=$3 libvirtd=$4 listen=$5
+shift 5
+if [ -n "$hostname" ]; then echo "$hostname" > /proc/sys/kernel/hostname; fi
 for part in run:/run/libvirt lib:/var/lib/libvirt log:/var/log/libvirt etc:/etc/libvirt; do
   mount --bind "$directory/\${part%%:*}" "\${part#*:}"
 done
@@ -54,25 +59,22 @@ for file in passwd group; do
   if [ -e "$directory/$file" ]; then mount --bind "$directory/$file" "/etc/$file"; fi
 done
 for other; do mount --bind /dev/null "$other"; done
-exec "$libvirtd" --config "$directory/etc/libvirtd.conf" --pid-file "$directory/run/libvirtd.pid"
+exec "$libvirtd" $listen --config "$directory/etc/libvirtd.conf" --pid-file "$directory/run/libvirtd.pid"
 `
 
 /** Starts the daemon of a directory, or finds it running. Needs root. Throws DaemonFailed. */
-export async function startDaemon({
-  directory,
-  cache = DEFAULT_CACHE,
-  clock = systemClock,
-}: DaemonOptions): Promise<Daemon> {
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { directory, cache = DEFAULT_CACHE, hostname = '', tls, clock = systemClock } = options
   const places = placesIn(directory)
   const running = await findDaemon({ directory, clock })
   if (running) return running
   const libvirtd = await findProgram('libvirtd')
   if (!libvirtd)
     throw new DaemonFailed('libvirtd is not installed (Debian: libvirt-daemon, libvirt-daemon-driver-qemu)')
-  await prepareFiles(places)
+  await prepareFiles(places, tls)
   await mkdir(resolve(cache), { recursive: true })
   for (const path of SYSTEM_DIRECTORIES) await mkdir(path, { recursive: true })
-  const start = launch(places, [places.directory, resolve(cache), libvirtd, ...(await otherEmulators())])
+  const start = launch(places, hostname, [resolve(cache), libvirtd, tls ? '--listen' : '', ...(await otherEmulators())])
   return await answering(places, start, clock)
 }
 
@@ -106,10 +108,11 @@ interface Launched {
   ended: string | undefined
 }
 
-function launch(places: DaemonPlaces, args: string[]): Launched {
+function launch(places: DaemonPlaces, hostname: string, rest: string[]): Launched {
   const output = openSync(places.output, 'w', 0o600)
   try {
-    const unshare = ['--mount', '--propagation', 'slave', '/bin/sh', '-c', SCRIPT, 'sh', ...args]
+    const apart = ['--mount', '--propagation', 'slave', ...(hostname ? ['--uts'] : [])]
+    const unshare = [...apart, '/bin/sh', '-c', SCRIPT, 'sh', hostname, places.directory, ...rest]
     const child = spawn('unshare', unshare, { cwd: '/', detached: true, stdio: ['ignore', output, output] })
     const launched: Launched = { ended: undefined }
     child.once('error', (error) => {

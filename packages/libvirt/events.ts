@@ -1,7 +1,7 @@
 // The events of domains: which number registers each, which message carries it, what it says.
-import { domain, typedParams } from './wire-types.ts'
+import { domain, paramValues, typedParams } from './wire-types.ts'
 import type { Of, Schema } from './xdr.ts'
-import { i32, i64, optional, string, struct, u64 } from './xdr.ts'
+import { i32, i64, mapped, optional, string, struct, u64 } from './xdr.ts'
 
 interface Declared<Body> {
   /** virDomainEventID: what is registered. */
@@ -17,6 +17,11 @@ function event<Body>(id: number, procedure: number, body: Schema<Body, never>): 
 
 const dom = domain
 
+// Events are logged and sent on as JSON, which has no bigint.
+const count = mapped(u64, { read: Number, write: (value: number) => value })
+const offset = mapped(i64, { read: Number, write: (value: number) => value })
+const stats = mapped(typedParams, { read: paramValues, write: (value: never) => value })
+
 /** Each message begins with the callback's number; what follows is here. */
 export const domainEvents = {
   /** `event` is `lifecycle`, `detail` depends on it. */
@@ -24,7 +29,7 @@ export const domainEvents = {
   /** The guest restarted itself. */
   reboot: event(1, 319, struct({ dom })),
   /** Seconds from UTC. */
-  rtcChange: event(2, 320, struct({ dom, offset: i64 })),
+  rtcChange: event(2, 320, struct({ dom, offset })),
   /** `action`: 0 none, 1 pause, 2 reset, 3 power off, 4 shut down, 5 debug, 6 inject NMI. */
   watchdog: event(3, 321, struct({ dom, action: i32 })),
   /** `action`: 0 none, 1 paused, 2 reported to the guest. `reason`: `enospc` or empty. */
@@ -35,7 +40,7 @@ export const domainEvents = {
     327,
     struct({ dom, oldSource: optional(string), newSource: optional(string), device: string, reason: i32 }),
   ),
-  balloonChange: event(13, 331, struct({ dom, actual: u64 })),
+  balloonChange: event(13, 331, struct({ dom, actual: count })),
   deviceRemoved: event(15, 333, struct({ dom, device: string })),
   /** `disk` is the target (`vda`); `jobType` is `blockJobType`, `status` is `blockJobStatus`. */
   blockJob: event(16, 339, struct({ dom, disk: string, jobType: i32, status: i32 })),
@@ -43,10 +48,15 @@ export const domainEvents = {
   agentLifecycle: event(18, 348, struct({ dom, state: i32, reason: i32 })),
   deviceAdded: event(19, 354, struct({ dom, device: string })),
   migrationIteration: event(20, 359, struct({ dom, iteration: i32 })),
-  jobCompleted: event(21, 363, struct({ dom, params: typedParams })),
+  /** `stats` as migration.getJobStats tells them. */
+  jobCompleted: event(21, 363, struct({ dom, stats })),
   deviceRemovalFailed: event(22, 367, struct({ dom, device: string })),
   metadataChange: event(23, 379, struct({ dom, metadataType: i32, uri: optional(string) })),
-  blockThreshold: event(24, 385, struct({ dom, device: string, path: optional(string), threshold: u64, excess: u64 })),
+  blockThreshold: event(
+    24,
+    385,
+    struct({ dom, device: string, path: optional(string), threshold: count, excess: count }),
+  ),
 }
 
 export type DomainEventName = keyof typeof domainEvents

@@ -23,7 +23,11 @@ export interface HostOptions extends ConnectionOptions {
 }
 
 interface HostEventMap {
-  /** Both connections are open and all events are registered: the time for a full look at the host. */
+  /**
+   * Both connections are open and all events are registered: the time for a full look at the host. A daemon that was
+   * started anew may still be taking up its guests: calls that need a guest's monitor wait for it, `destroy` does not
+   * and may then say NO_DOMAIN of a guest that it ended.
+   */
   connected: []
   /** With the reason. Calls under way have failed as `disconnected`, later ones do so until `connected`. */
   disconnected: [LibvirtError]
@@ -130,14 +134,11 @@ export class LibvirtHost extends EventEmitter<HostEventMap> {
   }
 
   /** What happens to the domains from now on, over reconnections, until the signal aborts or the host is closed. */
-  async *events(signal?: AbortSignal): AsyncGenerator<DomainEvent, void, void> {
+  events(signal?: AbortSignal): AsyncGenerator<DomainEvent, void, void> {
     const either = signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal
-    if (either.aborted) return
-    try {
-      for await (const [event] of on(this, 'event', { signal: either })) yield event
-    } catch (error) {
-      if (!either.aborted) throw error
-    }
+    // Outside the generator, whose body runs only once somebody asks it: by then events would be lost.
+    const source = either.aborted ? undefined : on(this, 'event', { signal: either })
+    return untilAborted(source, either)
   }
 
   /** Closes both connections and reconnects no more. Calls under way fail as `disconnected`. */
@@ -206,6 +207,17 @@ export class LibvirtHost extends EventEmitter<HostEventMap> {
     await Promise.all([quick.close(), slow.close()])
     if (reason) this.#options.log?.warn({ err: reason }, 'libvirt was lost')
     this.emit('disconnected', this.#why)
+  }
+}
+
+async function* untilAborted(
+  source: AsyncIterable<unknown[]> | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<DomainEvent, void, void> {
+  try {
+    for await (const [event] of source ?? []) yield event as DomainEvent
+  } catch (error) {
+    if (!signal.aborted) throw error
   }
 }
 

@@ -1,4 +1,5 @@
 // The way to a daemon through ssh: libvirt's own helper on the other side passes the bytes on.
+import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { Duplex } from 'node:stream'
 
@@ -24,23 +25,51 @@ export function sshHelper(host: string, options: SshOptions = {}): () => Promise
   return () => programStream('ssh', ['-T', '-o', 'BatchMode=yes', ...to, ...args, '--', host, 'virt-ssh-helper', uri])
 }
 
-/** A program's standard input and output as one stream; its error output becomes the stream's error. */
+/** A program's standard input and output as one stream; where it fails, its error output is the stream's error. */
 export async function programStream(file: string, args: readonly string[]): Promise<Duplex> {
   const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'] })
-  let said = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said = (said + text).slice(-2000)
-  })
   const started = Promise.withResolvers<void>()
   child.once('spawn', started.resolve)
   child.once('error', started.reject)
   await started.promise
-  // Node documents this form, its types lack it.
-  const both = { readable: child.stdout, writable: child.stdin } as unknown as NodeJS.ReadableStream
-  const stream = Duplex.from(both)
-  child.once('close', (code) => {
-    if (code !== 0 && !stream.destroyed) stream.destroy(new Error(`${file} ended with code ${code}: ${said.trim()}`))
-  })
-  stream.once('close', () => child.kill())
-  return stream
+  return new ProgramStream(child, file)
+}
+
+class ProgramStream extends Duplex {
+  readonly #child: ChildProcessWithoutNullStreams
+
+  constructor(child: ChildProcessWithoutNullStreams, file: string) {
+    super()
+    this.#child = child
+    let said = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said = (said + text).slice(-2000)
+    })
+    child.stdin.on('error', () => undefined) // one that ended says why by its exit code
+    child.stdout.on('data', (chunk: Buffer) => {
+      if (!this.push(chunk)) child.stdout.pause()
+    })
+    // Not at the end of its output: only after this is known whether it failed.
+    child.once('close', (code) => {
+      if (code === 0) this.push(null)
+      else this.destroy(new Error(`${file} ended with code ${code}: ${said.trim()}`))
+    })
+  }
+
+  override _read(): void {
+    this.#child.stdout.resume()
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
+    this.#child.stdin.write(chunk, () => done())
+  }
+
+  override _final(done: () => void): void {
+    this.#child.stdin.end(done)
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#child.kill()
+    done(error)
+  }
 }

@@ -90,7 +90,7 @@ export class Reader {
 
   /** A view of `size` bytes; their filling is passed over. */
   padded(size: number): Buffer {
-    const { buffer, at } = this.take((size + 3) & ~3)
+    const { buffer, at } = this.take(Math.ceil(size / 4) * 4) // sizes above 2^31 must not turn negative
     return buffer.subarray(at, at + size)
   }
 }
