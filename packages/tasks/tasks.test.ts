@@ -3,60 +3,16 @@ import { it } from 'node:test'
 import { systemClock } from '@kilonova/base/clock'
 import { Fault, isFault } from '@kilonova/base/fault'
 import { onBothStores } from '@kilonova/store/testing'
-import { Failpoints } from './failpoints.ts'
 import { later, saga, startOver } from './saga.ts'
-import { taskSchema } from './schema.ts'
-import type { TasksOptions } from './tasks.ts'
-import { Tasks } from './tasks.ts'
-import type { ToyDeps, ToyInput } from './toy-world.ts'
-import { buildToy, deleteToy, Toys, toyContext, toySchema } from './toy-world.ts'
+import { freshTasks, gate, toyTasks } from './toy-tasks.ts'
+import type { ToyInput } from './toy-world.ts'
+import { buildToy, deleteToy, toyContext } from './toy-world.ts'
 
 const unreachable = () => new Fault({ code: 'Unreachable', status: 503, kind: 'x', message: 'agent away', details: {} })
 
-/** A promise that the test resolves. */
-function gate(): { opened: Promise<void>; open: () => void } {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  return { opened: promise, open: resolve }
-}
-
 onBothStores('tasks', (open) => {
-  /** A store and what makes Tasks on it; all of it is stopped and closed after the test. */
-  async function fresh(t: { after(work: () => Promise<void>): void }) {
-    const store = await open(taskSchema, toySchema)
-    const made: { stop(graceMs: number): Promise<void> }[] = []
-    t.after(async () => {
-      for (const tasks of made) await tasks.stop(0)
-      await store.close()
-    })
-    const make = <Deps>(options: Omit<TasksOptions<Deps>, 'store' | 'owner'> & { owner?: string }): Tasks<Deps> => {
-      const tasks = new Tasks<Deps>({ store, owner: 'one', failpoints: new Failpoints(), ...options })
-      made.push(tasks)
-      return tasks
-    }
-    return { store, make }
-  }
-
-  async function world(
-    t: { after(work: () => Promise<void>): void },
-    during: ToyDeps['during'] = {},
-    options: Partial<TasksOptions<ToyDeps>> = {},
-  ) {
-    const { store, make: makeTasks } = await fresh(t)
-    const toys = new Toys(store)
-    const deps = { store, during }
-    const make = (more: Partial<TasksOptions<ToyDeps>> = {}) =>
-      makeTasks<ToyDeps>({ sagas: [buildToy, deleteToy], deps, poll: 0.05, ...options, ...more })
-    const tasks = make()
-    const build = (id: string, in_: Partial<ToyInput> = {}) =>
-      store.transaction(async () => {
-        await toys.add(id)
-        return tasks.enqueue(buildToy, { input: { id, ...in_ }, context: toyContext })
-      })
-    return { store, toys, tasks, make, build }
-  }
-
   it('runs the steps in order and records each once', async (t) => {
-    const { toys, tasks, build } = await world(t)
+    const { toys, tasks, build } = await toyTasks(open, t)
     await tasks.start()
     const task = await tasks.ended(await build('a'))
     assert.equal(task.state, 'done')
@@ -86,7 +42,7 @@ onBothStores('tasks', (open) => {
         throw new Error('no wheels', { cause: new Error('shelf empty') })
       },
     }
-    const { toys, tasks, build } = await world(t, during)
+    const { toys, tasks, build } = await toyTasks(open, t, during)
     await tasks.start()
     const task = await tasks.ended(await build('a'))
     assert.equal(task.state, 'undone')
@@ -104,7 +60,7 @@ onBothStores('tasks', (open) => {
   })
 
   it('stores a task with the row it is about, or neither', async (t) => {
-    const { store, toys, tasks } = await world(t)
+    const { store, toys, tasks } = await toyTasks(open, t)
     const work = store.transaction(async () => {
       await toys.add('a')
       await tasks.enqueue(buildToy, { input: { id: 'a' }, context: toyContext })
@@ -116,7 +72,7 @@ onBothStores('tasks', (open) => {
   })
 
   it('refuses a second mutating task, naming the first, and leaves the transaction usable', async (t) => {
-    const { store, toys, tasks, build } = await world(t)
+    const { store, toys, tasks, build } = await toyTasks(open, t)
     const first = await build('a')
     await store.transaction(async () => {
       const second = tasks.enqueue(deleteToy, { input: { id: 'a' }, context: toyContext })
@@ -132,7 +88,7 @@ onBothStores('tasks', (open) => {
   })
 
   it('lets one of many at once win', async (t) => {
-    const { tasks } = await world(t)
+    const { tasks } = await toyTasks(open, t)
     const all = Array.from({ length: 10 }, () => tasks.enqueue(deleteToy, { input: { id: 'a' }, context: toyContext }))
     const results = await Promise.allSettled(all)
     assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1)
@@ -141,7 +97,9 @@ onBothStores('tasks', (open) => {
 
   it('looks again later, at once when nudged, and as the same run of the step', async (t) => {
     let looks = 0
-    const { toys, tasks, build } = await world(t, { running: () => (++looks < 3 ? later(600, 'not yet') : null) })
+    const { toys, tasks, build } = await toyTasks(open, t, {
+      running: () => (++looks < 3 ? later(600, 'not yet') : null),
+    })
     await tasks.start()
     const id = await build('a')
     await tasks.idle()
@@ -164,7 +122,7 @@ onBothStores('tasks', (open) => {
       await nudged.opened
       return later(600)
     }
-    const { tasks, build } = await world(t, { running })
+    const { tasks, build } = await toyTasks(open, t, { running })
     await tasks.start()
     const id = await build('a')
     await looking.opened
@@ -176,7 +134,12 @@ onBothStores('tasks', (open) => {
 
   it('wakes by itself when a nap is over', async (t) => {
     let looks = 0
-    const { tasks, build } = await world(t, { running: () => (++looks < 3 ? later(0.01) : null) }, { poll: 60 })
+    const { tasks, build } = await toyTasks(
+      open,
+      t,
+      { running: () => (++looks < 3 ? later(0.01) : null) },
+      { poll: 60 },
+    )
     await tasks.start()
     assert.equal((await tasks.ended(await build('a'))).state, 'done')
   })
@@ -187,7 +150,7 @@ onBothStores('tasks', (open) => {
       if (++calls < 3) throw unreachable()
       return null
     }
-    const { toys, tasks, build } = await world(t, { body })
+    const { toys, tasks, build } = await toyTasks(open, t, { body })
     await tasks.start()
     const task = await tasks.ended(await build('a'))
     assert.deepEqual([task.state, calls], ['done', 3])
@@ -201,7 +164,7 @@ onBothStores('tasks', (open) => {
       seen.push([attempt, input.parts])
       if (attempt < 3) throw startOver({ ...input, parts: [`without-${attempt}`] }, new Error('bad shelf'))
     }
-    const { toys, tasks, build } = await world(t, { wheels })
+    const { toys, tasks, build } = await toyTasks(open, t, { wheels })
     await tasks.start()
     const task = await tasks.ended(await build('a'))
     assert.deepEqual([task.state, task.attempt, task.error], ['done', 3, null])
@@ -224,7 +187,7 @@ onBothStores('tasks', (open) => {
       throw signal.reason
     }
     const during = { wheels, 'body.undo': () => order.push('undone'), delete: () => void order.push('deleted') }
-    const { toys, tasks, build } = await world(t, during)
+    const { toys, tasks, build } = await toyTasks(open, t, during)
     await tasks.start()
     const built = await build('a')
     await inside.opened
@@ -239,7 +202,7 @@ onBothStores('tasks', (open) => {
   })
 
   it('cancels a napping task at once', async (t) => {
-    const { tasks, toys, build } = await world(t, { running: () => later(600) })
+    const { tasks, toys, build } = await toyTasks(open, t, { running: () => later(600) })
     await tasks.start()
     const id = await build('a')
     await tasks.idle()
@@ -259,7 +222,7 @@ onBothStores('tasks', (open) => {
       undoing.open()
       await proceed.opened
     }
-    const { tasks, build } = await world(t, { wheels, 'wheels.undo': undo })
+    const { tasks, build } = await toyTasks(open, t, { wheels, 'wheels.undo': undo })
     await tasks.start()
     const id = await build('a')
     await undoing.opened
@@ -279,7 +242,7 @@ onBothStores('tasks', (open) => {
         if (broken) throw new Error('rusted on')
       },
     }
-    const { toys, tasks, build } = await world(t, during, { undoTries: 1 })
+    const { toys, tasks, build } = await toyTasks(open, t, during, { undoTries: 1 })
     await tasks.start()
     const id = await build('a')
     const task = await tasks.ended(id)
@@ -310,7 +273,7 @@ onBothStores('tasks', (open) => {
         throw new Error('rusted on')
       },
     }
-    const { tasks, build } = await world(t, during, { undoTries: 1 })
+    const { tasks, build } = await toyTasks(open, t, during, { undoTries: 1 })
     await tasks.start()
     const built = await build('a')
     await undoing.opened
@@ -323,7 +286,7 @@ onBothStores('tasks', (open) => {
   })
 
   it('is stuck, not looping, when its end cannot be written', async (t) => {
-    const { make } = await fresh(t)
+    const { make } = await freshTasks(open, t)
     const broken = saga<string, object>('thing.make', { resource: (id) => ({ type: 'thing', id }) })
       .step('one', { do: () => 1 })
       .end({
@@ -338,7 +301,7 @@ onBothStores('tasks', (open) => {
   })
 
   it('does not let one failing observer hold up others', async (t) => {
-    const { make } = await fresh(t)
+    const { make } = await freshTasks(open, t)
     const observe = (_event: unknown, { input }: { input: string }) => {
       if (input === 'bad') throw new Error('cannot watch')
     }
@@ -354,7 +317,7 @@ onBothStores('tasks', (open) => {
   })
 
   it('runs what an end hook enqueues on the same resource next', async (t) => {
-    const { make } = await fresh(t)
+    const { make } = await freshTasks(open, t)
     const about = { resource: (id: string) => ({ type: 'thing', id }) }
     const second = saga<string, object>('thing.second', about)
       .step('one', { do: () => 1 })
@@ -373,116 +336,6 @@ onBothStores('tasks', (open) => {
     assert.equal((await tasks.ended(next)).state, 'done')
   })
 
-  it('drains: the step under way ends and is recorded, no other starts, the next process goes on', async (t) => {
-    const inside = gate()
-    const proceed = gate()
-    const during: ToyDeps['during'] = {
-      wheels: async () => {
-        inside.open()
-        await proceed.opened
-        return null
-      },
-    }
-    const { toys, tasks, make, build } = await world(t, during)
-    await tasks.start()
-    const id = await build('a')
-    await inside.opened
-    const stopped = tasks.stop(10_000)
-    proceed.open()
-    await stopped
-    const left = await tasks.get(id)
-    assert.deepEqual([left?.state, left?.step, left?.stepSince, left?.owner], ['running', 'running', null, null])
-    const next = make()
-    await next.start()
-    assert.equal((await next.ended(id)).state, 'done')
-    assert.equal((await toys.events('a')).filter((said) => said === 'step-started running').length, 1)
-  })
-
-  it('is taken over when its owner is gone, repeating the step', async (t) => {
-    for (const [i, options] of [
-      { exclusive: true, owner: 'two' },
-      { owner: 'one' },
-      { owner: 'two', lease: 0.2 },
-    ].entries()) {
-      const inside = gate()
-      let first = true
-      const wheels = async () => {
-        if (!first) return null
-        first = false
-        inside.open()
-        return new Promise(() => undefined)
-      }
-      const { toys, tasks, make, build } = await world(t, { wheels }, { lease: 0.2 })
-      await tasks.start()
-      const id = await build(`a${i}`)
-      await inside.opened
-      tasks.throwAway()
-      const next = make(options)
-      await next.start()
-      assert.equal((await next.ended(id)).state, 'done')
-      assert.equal((await toys.events(`a${i}`)).filter((said) => said === 'step-started wheels').length, 1)
-    }
-  })
-
-  it('renews the lease of a long step, so that nobody takes over', async (t) => {
-    let runs = 0
-    const wheels = async () => {
-      runs++
-      await systemClock.sleep(700)
-      return null
-    }
-    const { tasks, make, build } = await world(t, { wheels }, { lease: 0.3 })
-    await tasks.start()
-    const other = make({ owner: 'two' })
-    await other.start()
-    assert.equal((await tasks.ended(await build('a'))).state, 'done')
-    assert.equal(runs, 1)
-  })
-
-  it('drops a task that another process has taken, without a record', async (t) => {
-    const inside = gate()
-    const aborted = gate()
-    let runs = 0
-    const wheels = async ({ signal }: { signal: AbortSignal }) => {
-      if (++runs > 1) return null
-      signal.addEventListener('abort', () => aborted.open())
-      inside.open()
-      await aborted.opened
-      throw new Error('this must not undo anything')
-    }
-    const { store, tasks, make, build } = await world(t, { wheels }, { lease: 0.3 })
-    await tasks.start()
-    const id = await build('a')
-    await inside.opened
-    await store
-      .as<{ tasks: { owner: string | null; due_at: number; version: number } }>()
-      .updateTable('tasks')
-      .set((eb) => ({ owner: null, due_at: 1, version: eb('version', '+', 1) }))
-      .execute()
-    const other = make({ owner: 'two' })
-    await other.start()
-    assert.equal((await other.ended(id)).state, 'done')
-    await aborted.opened
-    assert.equal((await tasks.get(id))?.state, 'done')
-  })
-
-  it('tells a step in another process of its cancellation', async (t) => {
-    const inside = gate()
-    const wheels = async ({ signal }: { signal: AbortSignal }) => {
-      inside.open()
-      await new Promise((resolve) => signal.addEventListener('abort', resolve))
-      throw signal.reason
-    }
-    const { make, tasks, build } = await world(t, { wheels })
-    await tasks.start()
-    const id = await build('a')
-    await inside.opened
-    const api = make({ sagas: [], owner: 'api' })
-    await api.start()
-    await api.enqueue(deleteToy, { input: { id: 'a' }, context: toyContext, preempts: true })
-    assert.equal((await api.ended(id)).error?.code, 'TaskCancelled')
-  })
-
   it('runs many at once, at most as many as allowed', async (t) => {
     const full = gate()
     let now = 0
@@ -494,7 +347,7 @@ onBothStores('tasks', (open) => {
       now--
       return null
     }
-    const { tasks, build } = await world(t, { body }, { concurrency: 4 })
+    const { tasks, build } = await toyTasks(open, t, { body }, { concurrency: 4 })
     await tasks.start()
     const ids = await Promise.all(Array.from({ length: 20 }, (_, i) => build(`t${i}`)))
     const states = await Promise.all(ids.map(async (id) => (await tasks.ended(id)).state))
@@ -503,7 +356,7 @@ onBothStores('tasks', (open) => {
   })
 
   it('waits for its time, lists by resource newest first, and purges what ended', async (t) => {
-    const { tasks, build } = await world(t)
+    const { tasks, build } = await toyTasks(open, t)
     await tasks.start()
     const first = await build('a')
     await tasks.ended(first)
