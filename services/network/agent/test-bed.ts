@@ -1,8 +1,11 @@
 // For tests: wired things with random ids, a host agent in a private directory, and namespaces that act as guests.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type CommandResult, run } from '@kilonova/base/command'
+import { systemClock } from '@kilonova/base/clock'
+import { CommandFailed, type CommandResult, run } from '@kilonova/base/command'
 import { systemRandom } from '@kilonova/base/random'
 import { BridgeBackend } from './drivers/bridge/bridge-backend.ts'
 import type { MetadataServer } from './drivers/bridge/bridge-host.ts'
@@ -162,6 +165,7 @@ echo "lease $ip mtu=$mtu dns=$dns hostname=$hostname router=$router"
 export class Guest {
   readonly namespace: string
   readonly port: WiredPort
+  #children = new Set<ChildProcess>()
 
   private constructor(port: WiredPort) {
     this.port = port
@@ -172,6 +176,7 @@ export class Guest {
     const guest = new Guest(port)
     const end = guestEndName(port.id)
     await run('ip', ['netns', 'add', guest.namespace])
+    await run('ip', ['netns', 'exec', guest.namespace, 'sysctl', '-q', '-w', 'net.ipv6.conf.default.accept_dad=0'])
     await run('ip', ['link', 'set', 'dev', end, 'netns', guest.namespace])
     const lines = [
       'link set dev lo up',
@@ -204,7 +209,6 @@ export class Guest {
   /** Gets a lease by DHCP; returns what the script said, or the client's complaint. */
   async dhcp(directory: string): Promise<string> {
     const script = join(directory, 'udhcpc.script')
-    const { writeFile } = await import('node:fs/promises')
     await writeFile(script, UDHCPC_SCRIPT, { mode: 0o755 })
     const args = ['udhcpc', '-i', 'eth0', '-n', '-q', '-f', '-t', '5', '-T', '1', '-s', script]
     const options = ['mtu', 'staticroutes', 'hostname', 'dns', 'router'].flatMap((option) => ['-O', option])
@@ -216,12 +220,69 @@ export class Guest {
     return (await this.run('ping', ['-c', '1', '-W', '1', ...more, address])).code === 0
   }
 
-  /** True when a TCP connection to the address is answered. */
-  async connects(address: string, port: number): Promise<boolean> {
-    return (await this.run('busybox', ['nc', '-w', '1', address, String(port)])).code === 0
+  /** What a web server says, or undefined when it does not. */
+  async fetch(url: string): Promise<string | undefined> {
+    const args = ['netns', 'exec', this.namespace, 'busybox', 'wget', '-q', '-O', '-', url]
+    try {
+      return (await run('ip', args, { timeout: 2000 })).stdout
+    } catch (error) {
+      if (error instanceof CommandFailed) return undefined
+      throw error
+    }
+  }
+
+  /** Answers TCP on a port with what it is sent, until the guest ends. */
+  async echo(port: number): Promise<void> {
+    this.start('busybox', ['nc', '-ll', '-p', String(port), '-e', 'cat'])
+    for (let tries = 0; tries < 100; tries++) {
+      const { stdout } = await this.run('busybox', ['netstat', '-ltn'])
+      if (stdout.includes(`:${port} `)) return
+      await systemClock.sleep(20)
+    }
+    throw new Error(`nothing listens on port ${port} of ${this.namespace}`)
+  }
+
+  /** True when an echo server on the address answers. */
+  async reaches(address: string, port: number): Promise<boolean> {
+    const caller = this.call(address, port)
+    try {
+      return await caller.echoes('hello')
+    } finally {
+      caller.end()
+    }
+  }
+
+  /** An open connection to an echo server. */
+  call(address: string, port: number): { echoes(line: string): Promise<boolean>; end(): void } {
+    const child = this.start('busybox', ['nc', address, String(port)])
+    let heard = ''
+    child.stdout!.on('data', (chunk: Buffer) => {
+      heard += chunk
+    })
+    child.stdin!.on('error', () => undefined)
+    const echoes = async (line: string): Promise<boolean> => {
+      child.stdin!.write(`${line}\n`)
+      for (let tries = 0; tries < 30 && !heard.includes(line) && child.exitCode === null; tries++)
+        await systemClock.sleep(50)
+      return heard.includes(line)
+    }
+    return { echoes, end: () => child.kill('SIGKILL') }
+  }
+
+  /** Starts a program inside that lives until the guest ends. */
+  start(file: string, args: string[]): ChildProcess {
+    const child = spawn('ip', ['netns', 'exec', this.namespace, file, ...args], { stdio: ['pipe', 'pipe', 'ignore'] })
+    this.#children.add(child)
+    child.on('close', () => this.#children.delete(child))
+    return child
   }
 
   async end(): Promise<void> {
+    for (const child of this.#children) {
+      const closed = once(child, 'close')
+      child.kill('SIGKILL')
+      await closed
+    }
     await run('ip', ['netns', 'delete', this.namespace], { accept: [0, 1] })
   }
 }

@@ -1,4 +1,4 @@
-// The files of a network's dnsmasq as text. Only `conf` needs a restart when it changes; the rest is read on SIGHUP.
+// The files of a network's dnsmasq as text. `conf` needs a restart when it changes; the rest is read again on SIGHUP.
 import { log } from '@kilonova/base/log'
 import type { WiredNetwork, WiredPort, WiredSubnet } from '../../protocol.ts'
 import { canonicalAddress, inPrefix, METADATA_IPV4, netmask, readMac, readPrefix } from './addresses.ts'
@@ -37,7 +37,7 @@ export function dnsmasqFiles(
   const ranges = served.flatMap(rangeLine)
   if (ranges.length === 0) return undefined
   return {
-    conf: text([...confLines(network, settings, served), ...ranges]),
+    conf: text([...confLines(network, settings, served), ...ranges, ...ports.flatMap(tagLines)]),
     hosts: text(ports.flatMap((port) => hostLines(port, served))),
     opts: text([...networkOptions(network, served), ...ports.flatMap(extraOptions)]),
     addnHosts: text(ports.flatMap((port) => nameLines(port, settings.dnsDomain))),
@@ -107,13 +107,22 @@ function hostLabel(port: WiredPort, address: string): string {
   return wanted === '' ? `host-${address.replace(/[.:]+/g, '-').replace(/^-|-$/g, '')}` : wanted
 }
 
+/**
+ * Tags for ports with options of their own. They cannot stand in the hosts file: dnsmasq (2.86 to 2.90 at least) crashes
+ * when it reads that again after it has served a host with a tag.
+ */
+function tagLines(port: WiredPort): string[] {
+  const mac = readMac(port.macAddress)
+  return mac && extraOptions(port).length > 0 ? [`dhcp-mac=set:${portTag(port)},${mac}`] : []
+}
+
 function hostLines(port: WiredPort, served: readonly WiredSubnet[]): string[] {
   const mac = readMac(port.macAddress)
   if (!mac) return []
   return port.fixedIps.flatMap(({ subnetId, ipAddress }) => {
     const subnet = served.find(({ id }) => id === subnetId)
     if (!subnet || !readPrefix(ipAddress)) return []
-    const start = `${mac},set:${portTag(port)},${hostLabel(port, ipAddress)}`
+    const start = `${mac},${hostLabel(port, ipAddress)}`
     if (subnet.ipVersion === 4) return [`${start},${ipAddress}`]
     return subnet.ipv6AddressMode === 'dhcpv6-stateful' ? [`${start},[${ipAddress}]`] : []
   })
