@@ -60,12 +60,22 @@ const DRAIN_MS = 10_000
 async function start(options: CloudOptions, closing: Closing): Promise<Cloud> {
   const { state, config, memory } = options
   const identity = await state.identity()
-  const store = openStore({ url: databaseUrl(options), poolSize: config.database.pool_size, synchronous: config.database.synchronous as 'FULL' })
+  const store = openStore({
+    url: databaseUrl(options),
+    poolSize: config.database.pool_size,
+    synchronous: config.database.synchronous as 'FULL',
+  })
   closing.add('store', () => store.close())
   await syncSchema(store, schemas)
   const bus = new LocalBus()
   closing.add('bus', () => bus.close())
-  const parts = createParts({ config, state, store, bus, owner: `${identity.host}-${memory ? process.pid : identity.tag}` })
+  const parts = createParts({
+    config,
+    state,
+    store,
+    bus,
+    owner: `${identity.host}-${memory ? process.pid : identity.tag}`,
+  })
   await bootstrapTheUsers(parts, state)
   await parts.image.start()
   closing.add('image', () => parts.image.stop())

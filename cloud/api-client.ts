@@ -96,7 +96,11 @@ export async function answers(url: string): Promise<boolean> {
 }
 
 /** Asks again until `look` gives something, at most `seconds`. */
-export async function until<T>(seconds: number, look: () => Promise<T | undefined>, interval = 200): Promise<T | undefined> {
+export async function until<T>(
+  seconds: number,
+  look: () => Promise<T | undefined>,
+  interval = 200,
+): Promise<T | undefined> {
   const end = systemClock.monotonic() + seconds * 1000
   for (;;) {
     const found = await look()

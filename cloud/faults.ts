@@ -38,8 +38,8 @@ export const cloudFaults = {
   DidNotStart: {
     status: 500,
     kind: '',
-    say: ({ why }: { why: string }) => `The cloud did not start: ${why}`,
-    mend: ({ log }: { why: string; log: string }) => `Read ${log}, or run ./kilonova doctor.`,
+    say: ({ why }: { why: string; log: string }) => `The cloud did not start: ${why}`,
+    mend: ({ log }: { log: string }) => `Read ${log}, or run ./kilonova doctor.`,
   },
   DidNotStop: {
     status: 500,

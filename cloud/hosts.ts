@@ -61,12 +61,15 @@ async function startThisHost({ parts, config, state, identity }: HostsNeeds): Pr
   closing.add('network', () => network.stop())
   const libvirt = await startLibvirt(state)
   closing.add('libvirt', () => libvirt.stop())
-  const compute = await startLibvirtHost({ host, bus: parts.bus, config, state, libvirt: libvirt.host, image: parts.image.client, cloudTag })
-  closing.add('compute', () => compute.stop())
-  compute.reported.catch((error) => log('cloud').error(errorChain(error)))
+  // Finding out how guests run takes seconds at the first start; the API answers meanwhile.
+  const needs = { host, bus: parts.bus, config, state, libvirt: libvirt.host, image: parts.image.client, cloudTag }
+  const compute = startLibvirtHost(needs)
+  closing.add('compute', async () => (await compute.catch(() => undefined))?.stop())
+  const reported = compute.then((started) => started.reported)
+  reported.catch((error) => log('cloud').error(`the compute host did not start: ${errorChain(error)}`))
   const health = () => {
     const { connected, why } = libvirt.host
     return { libvirt: connected ? { ok: true } : { ok: false, why: why.message } }
   }
-  return { names: [host], libvirt, networks: [network], reported: compute.reported, health, stop: () => closing.close() }
+  return { names: [host], libvirt, networks: [network], reported, health, stop: () => closing.close() }
 }

@@ -22,7 +22,9 @@ async function holderOf(port: number): Promise<string | undefined> {
   const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
   for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
     const lines = (await readFile(table, 'utf8').catch(() => '')).split('\n').slice(1)
-    const entry = lines.map((line) => line.trim().split(/\s+/)).find(([, local, , state]) => state === LISTENING && local?.endsWith(wanted))
+    const entry = lines
+      .map((line) => line.trim().split(/\s+/))
+      .find(([, local, , state]) => state === LISTENING && local?.endsWith(wanted))
     if (entry) return holderOfInode(entry[9]!)
   }
   return undefined

@@ -26,7 +26,10 @@ async function ticksOf(pid: number): Promise<string | undefined> {
 }
 
 /** Announces this process. */
-export async function announce(state: StateDirectory, cloud: Omit<RunningCloud, 'pid' | 'ticks' | 'version'>): Promise<void> {
+export async function announce(
+  state: StateDirectory,
+  cloud: Omit<RunningCloud, 'pid' | 'ticks' | 'version'>,
+): Promise<void> {
   const running = { ...cloud, pid: process.pid, ticks: (await ticksOf(process.pid))!, version: VERSION }
   await writeAtomically(state.runFile, `${JSON.stringify(running, null, 2)}\n`)
 }

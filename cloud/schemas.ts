@@ -7,4 +7,11 @@ import { placementSchema } from '@kilonova/placement/schema'
 import type { ServiceSchema } from '@kilonova/store/schema'
 import { taskSchema } from '@kilonova/tasks/schema'
 
-export const schemas: readonly ServiceSchema[] = [taskSchema, identitySchema, imageSchema, placementSchema, networkSchema, computeSchema]
+export const schemas: readonly ServiceSchema[] = [
+  taskSchema,
+  identitySchema,
+  imageSchema,
+  placementSchema,
+  networkSchema,
+  computeSchema,
+]

@@ -7,7 +7,8 @@ const WRONG_USAGE = 2
 
 function port(text: string): number {
   const number = Number(text)
-  if (!Number.isInteger(number) || number < 0 || number > 65_535) throw new InvalidArgumentError('a port is a number from 0 to 65535')
+  if (!Number.isInteger(number) || number < 0 || number > 65_535)
+    throw new InvalidArgumentError('a port is a number from 0 to 65535')
   return number
 }
 
@@ -18,7 +19,9 @@ function count(text: string): number {
 }
 
 const stateDir = () =>
-  new Option('--state-dir <dir>', 'where everything of the cloud lies').env('KILONOVA_STATE_DIR').default(DEFAULT_STATE_DIRECTORY)
+  new Option('--state-dir <dir>', 'where everything of the cloud lies')
+    .env('KILONOVA_STATE_DIR')
+    .default(DEFAULT_STATE_DIRECTORY)
 const json = () => new Option('--json', 'print JSON')
 
 function upOptions(command: Command): Command {
@@ -27,7 +30,11 @@ function upOptions(command: Command): Command {
     .option('--port <n>', 'the port that everything answers on', port, 8774)
     .option('--listen <address>', 'the address to listen on', '127.0.0.1')
     .option('--config <file>', 'the configuration; default: kilonova.toml in the state directory')
-    .addOption(new Option('--driver <name>', 'real guests, or a host without any').choices(['libvirt', 'fake']).default('libvirt'))
+    .addOption(
+      new Option('--driver <name>', 'real guests, or a host without any')
+        .choices(['libvirt', 'fake'])
+        .default('libvirt'),
+    )
     .option('--fake-hosts <n>', 'hosts of the driver fake', count, 1)
 }
 
@@ -51,9 +58,18 @@ upOptions(program.command('up'))
   .option('--memory', 'keep nothing on disk; with --driver fake')
   .action(async (options) => (await import('./up.ts')).up(options))
 
-program.command('down').description('stop the detached cloud; guests go on').addOption(stateDir()).action(async (options) => (await import('./down.ts')).down(options))
+program
+  .command('down')
+  .description('stop the detached cloud; guests go on')
+  .addOption(stateDir())
+  .action(async (options) => (await import('./down.ts')).down(options))
 
-program.command('status').description('what runs').addOption(stateDir()).addOption(json()).action(async (options) => (await import('./status.ts')).status(options))
+program
+  .command('status')
+  .description('what runs')
+  .addOption(stateDir())
+  .addOption(json())
+  .action(async (options) => (await import('./status.ts')).status(options))
 
 program
   .command('openrc')
@@ -62,7 +78,12 @@ program
   .addOption(stateDir())
   .action(async (user, options) => (await import('./openrc.ts')).openrc(user, options))
 
-program.command('doctor').description('check host and cloud').addOption(stateDir()).addOption(json()).action(async (options) => (await import('./doctor.ts')).doctor(options))
+program
+  .command('doctor')
+  .description('check host and cloud')
+  .addOption(stateDir())
+  .addOption(json())
+  .action(async (options) => (await import('./doctor.ts')).doctor(options))
 
 program
   .command('audit')

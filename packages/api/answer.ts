@@ -3,11 +3,11 @@ import { makeContext, newRequestId, withContext } from '@kilonova/base/context'
 import { errorChain, Fault, isFault } from '@kilonova/base/fault'
 import { log } from '@kilonova/base/log'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { edgeOf } from './edge.ts'
 import { fault } from './faults.ts'
 import type { Manners } from './manners.ts'
 import { statusTitle } from './manners.ts'
 import type { ApiOptions } from './server.ts'
-import { edgeOf } from './server.ts'
 
 const ids = new WeakMap<object, string>()
 

@@ -5,6 +5,7 @@ import type { RequestContext } from '@kilonova/base/context'
 export interface Target {
   projectId?: string | null
   userId?: string | null
+  domainId?: string | null
 }
 
 export type Rule = (context: RequestContext, target: Target) => boolean

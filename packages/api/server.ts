@@ -5,7 +5,8 @@ import type { Fault } from '@kilonova/base/fault'
 import type { FastifyInstance } from 'fastify'
 import Fastify from 'fastify'
 import { answerFault, answerUnknownRoute } from './answer.ts'
-import type { Manners, Rewritten } from './manners.ts'
+import { keepEdge } from './edge.ts'
+import type { Manners } from './manners.ts'
 import { mountRoutes } from './mount.ts'
 import type { Policy } from './policy.ts'
 import type { Route } from './route.ts'
@@ -33,11 +34,6 @@ export interface Service<Deps> {
   deps: Deps
 }
 
-/** What the path's rewriting found, kept beside the raw request. */
-export interface Edge extends Rewritten {
-  manners: Manners | undefined
-}
-
 export interface Api {
   readonly fastify: FastifyInstance
   readonly options: ApiOptions
@@ -45,13 +41,6 @@ export interface Api {
   /** Listens and returns the url. */
   listen(where: { host: string; port: number }): Promise<string>
   close(): Promise<void>
-}
-
-const edges = new WeakMap<IncomingMessage, Edge>()
-
-/** The edge of a request; requests outside every prefix have no manners. */
-export function edgeOf(raw: IncomingMessage): Edge {
-  return edges.get(raw) ?? { path: raw.url ?? '/', manners: undefined }
 }
 
 export function createApi(options: ApiOptions): Api {
@@ -64,7 +53,7 @@ export function createApi(options: ApiOptions): Api {
     if (!manners) return url
     const below = path.slice(manners.prefix.length) || '/'
     const rewritten = manners.rewrite?.(below) ?? { path: below }
-    edges.set(raw, { ...rewritten, manners })
+    keepEdge(raw, { ...rewritten, manners })
     const trimmed = rewritten.path.length > 1 ? rewritten.path.replace(/\/+$/, '') : rewritten.path
     return [manners.prefix + (trimmed || '/'), ...query].join('?')
   }

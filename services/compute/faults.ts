@@ -128,8 +128,9 @@ export const computeFaults = {
   MaxRetriesExceeded: {
     status: 500,
     kind: 'computeFault',
-    say: ({ id, attempts, last }: Named & { attempts: number; last: string }) =>
-      `Exceeded maximum number of retries. Exhausted all hosts available for retrying build failures for instance ${id} after ${attempts} attempts. The last one: ${last}`,
+    say: ({ id, attempts }: Named & { attempts: number; last: string }) =>
+      `Exceeded maximum number of retries. Exhausted all hosts available for retrying build failures for instance ${id} after ${attempts} attempts.`,
+    mend: ({ last }: { last: string }) => `The last failure: ${last}`,
   },
   VirtualInterfaceTimeout: {
     status: 500,

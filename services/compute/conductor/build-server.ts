@@ -6,8 +6,8 @@ import { later, saga, startOver } from '@kilonova/tasks/saga'
 import { HOPELESS } from '../agent/faults.ts'
 import { POWER } from '../agent/power-state.ts'
 import { fault } from '../faults.ts'
-import { actionEvent } from '../instance-actions/record.ts'
 import type { ServerRow } from '../schema/tables.ts'
+import { actionEvent } from '../servers/instance-action.ts'
 import { change, enterBuildState } from '../servers/lifecycle.ts'
 import type { TaskState } from '../servers/state.ts'
 import { findServer, insertFault, updateServer } from '../servers/store.ts'
@@ -58,7 +58,7 @@ function elsewhere(
   error: unknown,
 ): unknown {
   const { max_attempts: most } = conductor.compute.options
-  const hopeless = isFault(error) && (HOPELESS.includes(error.code) || error.status < 500)
+  const hopeless = isFault(error, ...HOPELESS)
   if (hopeless || input.forcedHost !== null) return error
   const last = error instanceof Error ? error.message : String(error)
   if (attempt >= most) return fault('MaxRetriesExceeded', { id: input.serverId, attempts: attempt, last }, error)
@@ -205,10 +205,14 @@ export const buildServer = saga<BuildServer, Conductor>(buildServerTask, { obser
     },
   })
 
-/** What users see of a failure: expected ones in full, others by name only. */
-function faultOf(error: TaskError): { code: number; message: string; details: string } {
-  const expected = error.code !== undefined && error.code !== 'RemoteError'
-  const message = expected ? error.message : 'The server could not be built; the operator finds the cause in the log.'
-  const mend = error.mend ? ` ${error.mend}` : ''
-  return { code: error.status ?? 500, message, details: `${error.message}${mend}` }
+const TOLD = ['NoValidHost', 'MaxRetriesExceeded', 'VirtualInterfaceTimeout', 'TaskCancelled', 'DeadlineExceeded']
+
+/** Users read the sentence of a failure that is theirs or about capacity; of others the name, and admins the rest. */
+function faultOf({ code = 'UnexpectedError', status = 500, message, mend }: TaskError): {
+  code: number
+  message: string
+  details: string
+} {
+  const isTold = status < 500 || TOLD.includes(code)
+  return { code: status, message: isTold ? message : code, details: mend ? `${message} ${mend}` : message }
 }

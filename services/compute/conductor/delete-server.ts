@@ -1,7 +1,7 @@
 // server.delete: guest, ports and claim go, then the row. There is no way back; what fails is tried again.
 import { saga } from '@kilonova/tasks/saga'
 import { POWER } from '../agent/power-state.ts'
-import { actionEvent } from '../instance-actions/record.ts'
+import { actionEvent } from '../servers/instance-action.ts'
 import { change } from '../servers/lifecycle.ts'
 import { findServer } from '../servers/store.ts'
 import type { OfServer } from '../servers/tasks.ts'

@@ -1,7 +1,7 @@
 // DELETE /servers/{id}: from every state, in front of whatever runs.
 import type { RequestContext } from '@kilonova/base/context'
 import type { Compute } from '../compute.ts'
-import { startAction } from '../instance-actions/record.ts'
+import { startAction } from './instance-action.ts'
 import { begin } from './lifecycle.ts'
 import type { ServerId } from './server-id.ts'
 import { getServer } from './store.ts'
