@@ -1,0 +1,5 @@
+// Placement's schema steps, oldest first.
+import type { ServiceSchema } from '@kilonova/store/schema'
+import { firstTables } from './0001-placement.ts'
+
+export const placementSchema: ServiceSchema = { service: 'placement', steps: [firstTables] }
