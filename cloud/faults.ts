@@ -47,6 +47,18 @@ export const cloudFaults = {
     say: ({ pid, seconds }: { pid: number; seconds: number }) => `Process ${pid} did not end within ${seconds} s.`,
     mend: ({ pid }: { pid: number; seconds: number }) => `It can be killed (kill -9 ${pid}): nothing is lost by that.`,
   },
+  DemoLacks: {
+    status: 500,
+    kind: '',
+    say: ({ what }: { what: string }) => `The cloud has no longer what the demo uses: ${what}.`,
+    mend: () => 'Make it again, or run the demo with a fresh --state-dir and another --port.',
+  },
+  DemoServerFailed: {
+    status: 500,
+    kind: '',
+    say: ({ id, why }: { id: string; why: string }) => `The demo's server ${id} failed: ${why}`,
+    mend: ({ id }: { id: string }) => `See: ./kilonova explain ${id}.`,
+  },
   RootNeeded: {
     status: 403,
     kind: '',

@@ -33,6 +33,13 @@ interface Waiting {
   work: () => void
 }
 
+const TURNS_TO_SETTLE = 8
+
+/** Lets what has become possible happen: chains of promises and of a few turns of the event loop. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < TURNS_TO_SETTLE; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
 /** A clock that moves only when told to. */
 export class VirtualClock implements Clock {
   #now: number
@@ -81,7 +88,7 @@ export class VirtualClock implements Clock {
   async advance(ms: number): Promise<void> {
     const target = this.#now + ms
     for (;;) {
-      await new Promise((resolve) => setImmediate(resolve))
+      await settle()
       const next = this.#waiting
         .filter((entry) => entry.at <= target)
         .sort((a, b) => a.at - b.at || a.order - b.order)[0]

@@ -19,6 +19,8 @@ export function postgresPool(url: string, size: number): pg.Pool {
     connectionTimeoutMillis: 10_000,
     types,
   } as pg.PoolConfig)
-  pool.on('error', () => undefined) // the pool drops that connection; the next query opens another
+  // A connection that breaks tells its query and also emits; the pool drops it and the next query opens another.
+  pool.on('error', () => undefined)
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return pool
 }

@@ -80,7 +80,8 @@ export class Store {
    * together, such as a quota. SQLite has one writer anyway.
    */
   async lock(name: string): Promise<void> {
-    if (this.kind === 'postgres') await sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`.execute(this.as())
+    if (this.kind === 'postgres')
+      await sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`.execute(this.as())
   }
 
   /** SQL for "column matches the regular expression", as each database spells it. */

@@ -1,0 +1,60 @@
+// What a new cloud holds besides its users: flavors, networks and the image. Each is made once.
+import { createReadStream } from 'node:fs'
+import { Readable } from 'node:stream'
+import { adminContext } from '@kilonova/base/context'
+import { errorChain } from '@kilonova/base/fault'
+import { log } from '@kilonova/base/log'
+import type { NewImageInfo } from '@kilonova/image/client'
+import type { Cloud } from './all-in-one.ts'
+import { buildGuestImage } from './guest-image/build.ts'
+import type { StateDirectory } from './state-directory.ts'
+
+const IMAGE = 'kilonova-tiny'
+
+export interface Filling {
+  driver: 'libvirt' | 'fake'
+  state: StateDirectory
+  signal: AbortSignal
+}
+
+/** The image takes seconds at the first start, so the cloud answers meanwhile; a failure is tried again at the next. */
+export async function fillCloud(cloud: Cloud, filling: Filling): Promise<void> {
+  try {
+    await makeImage(cloud, filling)
+  } catch (error) {
+    if (!filling.signal.aborted) log('cloud').error(`the image ${IMAGE} was not made: ${errorChain(error)}`)
+  }
+}
+
+async function makeImage({ parts }: Cloud, { driver, state }: Filling): Promise<void> {
+  const context = adminContext()
+  const { client } = parts.image
+  const known = await client.list(context, { name: IMAGE, owner: '' })
+  if (known.some(({ status }) => status === 'active')) return
+  const about: NewImageInfo = { name: IMAGE, visibility: 'public', container_format: 'bare' }
+  const { data, ...rest } = driver === 'fake' ? blankImage() : await guestImage(state)
+  const image = known.find(({ status }) => status === 'queued') ?? (await client.create(context, { ...about, ...rest }))
+  await client.upload(context, image.id, data)
+}
+
+type Filled = NewImageInfo & { data: Readable }
+
+async function guestImage(state: StateDirectory): Promise<Filled> {
+  const { path, minDisk, minRam } = await buildGuestImage({
+    directory: state.guestImage,
+    log: (line) => log('guest-image').info(line),
+  })
+  return {
+    disk_format: 'qcow2',
+    min_disk: minDisk,
+    min_ram: minRam,
+    properties: { hw_rng_model: 'virtio', os_type: 'linux' },
+    data: createReadStream(path),
+  }
+}
+
+/** Fake hosts run nothing, so nothing has to be in it. */
+function blankImage(): Filled {
+  const MIB = 1024 ** 2
+  return { disk_format: 'raw', min_disk: 1, min_ram: 64, data: Readable.from([Buffer.alloc(MIB)]) }
+}
