@@ -101,6 +101,7 @@ const compute = service({
     'server-metadata',
     'ips',
     'limits',
+    'explain',
   ],
   messages: [
     'agent/protocol.ts',

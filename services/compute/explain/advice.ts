@@ -1,0 +1,75 @@
+// What to do about a server in its state. Pure: from the facts alone.
+import type { ExplainedOperation, ExplainedServer, Explanation, RemovedHosts } from './explanation.ts'
+
+export type Facts = Omit<Explanation, 'advice'>
+
+const BY_FILTER: Record<string, string> = {
+  resources: 'Choose a smaller flavor (openstack flavor list), delete servers that are not needed, or add a host.',
+  AvailabilityZone: 'Name a zone that has hosts, or none: openstack availability zone list.',
+  ComputeFilter: 'Bring up or enable compute hosts: openstack compute service list.',
+  ImagePropertiesFilter: 'Use an image whose properties (hw_architecture and the like) a host can serve.',
+  ComputeCapabilitiesFilter: "Use a flavor whose extra specs a host's capabilities meet.",
+}
+
+export function adviceOf(facts: Facts): string[] {
+  const { server, operation, host } = facts
+  if (server.deleted_at !== null) return ['Nothing: it has been deleted.']
+  const advice = [...ofOperation(server, operation), ...ofPlacement(facts.placement)]
+  if (host && !host.up) advice.push(`Look at the host ${host.name}, which does not report: ./kilonova doctor there.`)
+  if (advice.length > 0) return advice
+  return server.status === 'ERROR' ? ofFault(facts) : ['Nothing: all is well with it.']
+}
+
+function ofOperation(server: ExplainedServer, operation: ExplainedOperation | null): string[] {
+  if (isPassing(server) && !isUnderWay(operation)) {
+    return [
+      'No operation works on it although its state is a passing one: ./kilonova audit lists this too.',
+      `Delete it, which is possible in every state: openstack server delete ${server.id}.`,
+    ]
+  }
+  if (operation === null) return []
+  if (operation.state === 'stuck') {
+    return [
+      ...mends(operation),
+      `Mend what its error says, then let it go on: ./kilonova tasks retry ${operation.id}.`,
+      `Or delete the server: openstack server delete ${server.id}.`,
+    ]
+  }
+  if (operation.state === 'waiting') return ['Wait: it begins when the operation before it has been undone.']
+  if (operation.state === 'running') return [whileRunning(operation)]
+  return operation.state === 'undone' ? [...mends(operation), ...afterFailure(server)] : []
+}
+
+export function isPassing({
+  vm_state: vmState,
+  task_state: taskState,
+  deleted_at: deletedAt,
+}: ExplainedServer): boolean {
+  return deletedAt === null && (vmState === 'building' || taskState !== null)
+}
+
+function isUnderWay(operation: ExplainedOperation | null): boolean {
+  return operation !== null && ['running', 'waiting', 'stuck'].includes(operation.state)
+}
+
+function whileRunning({ direction, reason, deadline_at: deadline }: ExplainedOperation): string {
+  const why = reason === null ? '' : ` (${reason})`
+  if (direction === 'undo') return `Wait: it failed and is being undone${why}.`
+  return `Wait: it is under way${why}; if it has not ended by ${deadline} it is undone.`
+}
+
+const mends = ({ error }: ExplainedOperation): string[] => (error?.mend ? [error.mend] : [])
+
+function afterFailure({ id, status, vm_state: vmState }: ExplainedServer): string[] {
+  if (vmState !== 'error') return [`It is ${status} again; ask for the operation once more when the cause is gone.`]
+  return [`Then delete it and make it anew: openstack server delete ${id}.`]
+}
+
+function ofPlacement(removed: RemovedHosts[] | null): string[] {
+  return (removed ?? []).flatMap(({ filter }) => BY_FILTER[filter] ?? [])
+}
+
+function ofFault({ server, fault }: Facts): string[] {
+  const why = fault ? 'Mend what the fault says' : 'Nothing is recorded of what failed'
+  return [`${why}; then delete it and make it anew: openstack server delete ${server.id}.`]
+}
