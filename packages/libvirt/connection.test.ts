@@ -51,20 +51,23 @@ async function limits(daemon: TestDaemon): Promise<void> {
   process.kill(daemon.pid, 'SIGSTOP')
   try {
     const controller = new AbortController()
-    let settled = 0
-    const options = { settled: () => void settled++ }
-    const late = connection.call(connect.getHostname, undefined, { timeout: 10, ...options })
-    const aborted = connection.call(connect.getHostname, undefined, { signal: controller.signal, ...options })
+    const answered = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const
+    const late = connection.call(connect.getHostname, undefined, { timeout: 10, settled: answered[0].resolve })
+    const aborted = connection.call(connect.getHostname, undefined, {
+      signal: controller.signal,
+      settled: answered[1].resolve,
+    })
     await assert.rejects(late, ofKind('timeout'))
     controller.abort(new Error('enough'))
     await assert.rejects(aborted, (error) => ofKind('aborted')(error) && /enough/.test(String((error as Error).cause)))
     const before = connection.call(connect.getHostname, undefined, { signal: controller.signal })
     await assert.rejects(before, ofKind('aborted'))
-    assert.deepEqual([connection.inFlight, settled], [2, 0])
+    assert.equal(connection.inFlight, 2)
     process.kill(daemon.pid, 'SIGCONT')
     // Its late answers harm nobody.
     assert.equal(await connection.call(connect.getType), 'QEMU')
-    assert.deepEqual([connection.inFlight, settled], [0, 2])
+    await Promise.all(answered.map(({ promise }) => promise))
+    assert.equal(connection.inFlight, 0)
   } finally {
     process.kill(daemon.pid, 'SIGCONT')
   }
@@ -131,7 +134,9 @@ async function eventsAndConsole(daemon: TestDaemon): Promise<void> {
   const of = (uuid: string) => seen.filter((event) => event.dom.uuid === uuid).map(({ event }) => event)
   const { DEFINED, UNDEFINED, STARTED, SUSPENDED, RESUMED, SHUTDOWN, STOPPED } = lifecycle
   assert.deepEqual(of(other.uuid), [DEFINED, UNDEFINED])
-  assert.deepEqual(of(guest.uuid), [STARTED, SUSPENDED, RESUMED, SHUTDOWN, STOPPED])
+  // libvirt may tell STARTED after what the start brought with it.
+  assert.deepEqual(new Set(of(guest.uuid)), new Set([STARTED, SUSPENDED, RESUMED, SHUTDOWN, STOPPED]))
+  assert.equal(of(guest.uuid).at(-1), STOPPED)
   assert.deepEqual(ofOther, [DEFINED])
 }
 

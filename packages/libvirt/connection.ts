@@ -1,19 +1,22 @@
 // One connection to a libvirt daemon: calls in any number at once, events, streams, keepalive.
 import type { Duplex } from 'node:stream'
-import type { Clock, Timer } from './clock.ts'
+import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
-import { errorFromWire, LibvirtError, remoteError } from './errors.ts'
+import { LibvirtError } from './errors.ts'
 import type { DomainEvent, DomainEventName, DomainEventOf } from './events.ts'
 import { domainEvents, eventOf } from './events.ts'
 import type { Frame } from './frame.ts'
 import { encodeFrame, FrameParser, frameStatus, frameTypes, programs } from './frame.ts'
 import type { KeepaliveOptions } from './keepalive.ts'
 import { Keepalive } from './keepalive.ts'
+import type { CallOptions } from './pending-calls.ts'
+import { aborted, disconnected, errorIn, PendingCalls } from './pending-calls.ts'
 import type { Procedure } from './procedure.ts'
 import { connect } from './procedures/connect.ts'
 import { LibvirtStream } from './stream.ts'
+import { Subscriptions } from './subscriptions.ts'
 import type { Domain } from './wire-types.ts'
-import { decode, Reader } from './xdr.ts'
+import { Reader } from './xdr.ts'
 
 /** Makes a byte stream to a daemon: `unixSocket`, `tlsSocket`, `sshHelper`, or your own. */
 export type Connector = () => Promise<Duplex>
@@ -35,13 +38,7 @@ export interface ConnectionOptions {
   openTimeout?: number
 }
 
-export interface CallOptions {
-  /** Milliseconds. Without it a call waits as long as the connection lives. */
-  timeout?: number
-  signal?: AbortSignal
-  /** Runs when the daemon has answered or is gone, also where the caller stopped waiting before. */
-  settled?: () => void
-}
+export type { CallOptions }
 
 /** Arguments may be left out where a procedure has none. */
 export type CallArguments<Args> = undefined extends Args
@@ -52,15 +49,6 @@ export interface Subscription {
   unsubscribe(): Promise<void>
 }
 
-interface Pending {
-  procedure: Procedure<never, unknown>
-  resolve(value: unknown): void
-  reject(error: Error): void
-  /** Undefined once the caller has stopped waiting. */
-  stopWaiting: (() => void) | undefined
-  settled: (() => void) | undefined
-}
-
 const KEEPALIVE_FEATURE = 10
 const LAST_SERIAL = 0xffffffff
 
@@ -69,12 +57,10 @@ export class LibvirtConnection {
   readonly #clock: Clock
   readonly #log: Log | undefined
   readonly #parser = new FrameParser()
-  readonly #pending = new Map<number, Pending>()
+  readonly #calls: PendingCalls
   readonly #streams = new Map<number, LibvirtStream>()
-  readonly #listeners = new Map<number, (event: DomainEvent) => void>()
+  readonly #subscriptions = new Subscriptions()
   readonly #closed = Promise.withResolvers<LibvirtError>()
-  #unclaimed: { callback: number; event: DomainEvent }[] = []
-  #registering = 0
   #serial = 0
   #corked = false
   #keepalive: Keepalive | undefined
@@ -84,6 +70,7 @@ export class LibvirtConnection {
     this.#socket = socket
     this.#clock = options.clock ?? systemClock
     this.#log = options.log
+    this.#calls = new PendingCalls(this.#clock)
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))
     socket.on('error', (error) => this.#lose('the connection to libvirt was lost', error))
     socket.on('close', () => this.#lose('the connection to libvirt was closed'))
@@ -121,10 +108,10 @@ export class LibvirtConnection {
     if (!supported) return
     this.#keepalive = new Keepalive(keepalive, {
       clock: this.#clock,
-      inFlight: () => this.#pending.size,
+      inFlight: () => this.#calls.size,
       send: (procedure) => this.#sendFrame(programs.keepalive, procedure),
       dead: (silence) => this.#lose(`libvirt has not answered for ${silence} ms`),
-      slow: (silence) => this.#log?.warn({ silence, inFlight: this.#pending.size }, 'libvirt is busy and silent'),
+      slow: (silence) => this.#log?.warn({ silence, inFlight: this.#calls.size }, 'libvirt is busy and silent'),
     })
   }
 
@@ -140,7 +127,7 @@ export class LibvirtConnection {
 
   /** How many calls the daemon has not answered yet. */
   get inFlight(): number {
-    return this.#pending.size
+    return this.#calls.size
   }
 
   /** Calls a procedure. Any number may be under way. Throws LibvirtError. */
@@ -160,7 +147,7 @@ export class LibvirtConnection {
       send: (status, payload, sent) => this.#sendStream({ procedure, serial, status }, payload, sent),
       pause: () => this.#socket.pause(),
       resume: () => this.#socket.resume(),
-      errorOf: (payload) => this.#errorIn(payload, procedure.name),
+      errorOf: (payload) => errorIn(payload, procedure.name),
       over: () => this.#streams.delete(serial),
     })
     this.#streams.set(serial, stream)
@@ -185,23 +172,13 @@ export class LibvirtConnection {
     listener: (event: DomainEventOf<Name>) => void,
     dom: Domain | null = null,
   ): Promise<Subscription> {
-    this.#registering++
-    try {
-      const callback = await this.call(connect.registerDomainEvent, { eventId: domainEvents[name].id, dom })
-      this.#listeners.set(callback, listener as (event: DomainEvent) => void)
-      // An event may overtake the reply that names its callback.
-      const early = this.#unclaimed.filter((message) => message.callback === callback)
-      for (const { event } of early) tell(listener as (event: DomainEvent) => void, event)
-      return { unsubscribe: () => this.#unsubscribe(callback) }
-    } finally {
-      this.#registering--
-      if (this.#registering === 0) this.#unclaimed = []
+    const register = () => this.call(connect.registerDomainEvent, { eventId: domainEvents[name].id, dom })
+    const callback = await this.#subscriptions.add(register, listener as (event: DomainEvent) => void)
+    return {
+      unsubscribe: async () => {
+        if (this.#subscriptions.remove(callback)) await this.call(connect.deregisterDomainEvent, callback)
+      },
     }
-  }
-
-  async #unsubscribe(callback: number): Promise<void> {
-    if (!this.#listeners.delete(callback) || this.#reason) return
-    await this.call(connect.deregisterDomainEvent, callback)
   }
 
   /** Says goodbye and closes. Calls under way fail as `disconnected`. Never throws. */
@@ -211,57 +188,38 @@ export class LibvirtConnection {
   }
 
   #call<Args, Result>(procedure: Procedure<Args, Result>, args: Args, options: CallOptions) {
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-    const reply = promise as Promise<Result>
     const serial = this.#nextSerial()
-    const refuse = (error: Error) => {
-      reject(error)
-      options.settled?.()
-      return { reply, serial }
-    }
-    const { signal, timeout, settled } = options
-    if (this.#reason) return refuse(disconnected(this.#reason, procedure.name))
-    if (signal?.aborted) return refuse(aborted(procedure.name, signal))
-    let frame: Buffer
     try {
-      frame = encodeFrame(
-        { program: procedure.program, procedure: procedure.number, type: frameTypes.call, serial, status: 0 },
-        (to) => procedure.args.write(to, args),
-      )
-    } catch (cause) {
-      const message = `${procedure.name}: ${cause instanceof Error ? cause.message : cause}`
-      return refuse(new LibvirtError(message, { kind: 'protocol', procedure: procedure.name, cause }))
+      const frame = this.#encode(procedure, args, { serial, signal: options.signal })
+      const reply = this.#calls.add(serial, procedure, options)
+      this.#write(frame)
+      return { serial, reply }
+    } catch (error) {
+      options.settled?.()
+      return { serial, reply: Promise.reject<Result>(error) }
     }
-    const pending: Pending = { procedure, resolve, reject, settled, stopWaiting: undefined }
-    pending.stopWaiting = this.#bound(pending, timeout, signal)
-    this.#pending.set(serial, pending)
-    this.#write(frame)
-    return { reply, serial }
   }
 
-  /** Lets the caller go when the time is up or the signal aborts. The result ends both watches. */
-  #bound(pending: Pending, timeout: number | undefined, signal: AbortSignal | undefined): () => void {
-    const { name } = pending.procedure
-    let timer: Timer | undefined
-    const leave = (error: LibvirtError) => {
-      pending.stopWaiting?.()
-      pending.stopWaiting = undefined
-      pending.reject(error)
-    }
-    const abort = () => leave(aborted(name, signal))
-    const late = () =>
-      leave(new LibvirtError(`${name} was not answered within ${timeout} ms`, { kind: 'timeout', procedure: name }))
-    if (timeout !== undefined) timer = this.#clock.after(timeout, late)
-    signal?.addEventListener('abort', abort, { once: true })
-    return () => {
-      timer?.cancel()
-      signal?.removeEventListener('abort', abort)
+  #encode<Args>(
+    procedure: Procedure<Args, unknown>,
+    args: Args,
+    { serial, signal }: { serial: number; signal: AbortSignal | undefined },
+  ): Buffer {
+    const { name, program, number } = procedure
+    if (this.#reason) throw disconnected(this.#reason, name)
+    if (signal?.aborted) throw aborted(name, signal)
+    const header = { program, procedure: number, type: frameTypes.call, serial, status: frameStatus.ok }
+    try {
+      return encodeFrame(header, (to) => procedure.args.write(to, args))
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : cause
+      throw new LibvirtError(`${name}: ${why}`, { kind: 'protocol', procedure: name, cause })
     }
   }
 
   #nextSerial(): number {
     do this.#serial = this.#serial === LAST_SERIAL ? 1 : this.#serial + 1
-    while (this.#pending.has(this.#serial) || this.#streams.has(this.#serial))
+    while (this.#calls.has(this.#serial) || this.#streams.has(this.#serial))
     return this.#serial
   }
 
@@ -315,25 +273,10 @@ export class LibvirtConnection {
     if (this.#reason) return
     const { program, procedure, type, serial } = frame
     if (program === programs.keepalive) this.#keepalive?.receive(procedure)
-    else if (type === frameTypes.reply) this.#reply(frame)
+    else if (type === frameTypes.reply) this.#calls.settle(frame)
     else if (type === frameTypes.stream) this.#streams.get(serial)?.receive(frame)
     else if (type === frameTypes.message && program === programs.remote) this.#event(frame)
     else this.#log?.debug({ program, procedure, type }, 'unknown message')
-  }
-
-  #reply(frame: Frame): void {
-    const pending = this.#pending.get(frame.serial)
-    if (!pending) return
-    this.#pending.delete(frame.serial)
-    pending.stopWaiting?.()
-    pending.settled?.()
-    const { procedure } = pending
-    try {
-      if (frame.status !== frameStatus.ok) pending.reject(this.#errorIn(frame.payload, procedure.name))
-      else pending.resolve(decode(procedure.result, frame.payload))
-    } catch (cause) {
-      pending.reject(misshapen(procedure.name, cause))
-    }
   }
 
   #event(frame: Frame): void {
@@ -343,20 +286,9 @@ export class LibvirtConnection {
       return
     }
     try {
-      const message = known.read(new Reader(frame.payload))
-      const listener = this.#listeners.get(message.callback)
-      if (listener) tell(listener, message.event)
-      else if (this.#registering > 0) this.#unclaimed.push(message)
+      this.#subscriptions.dispatch(known.read(new Reader(frame.payload)))
     } catch (err) {
       this.#log?.warn({ err, type: known.type }, 'an event has another shape')
-    }
-  }
-
-  #errorIn(payload: Buffer, procedure: string): LibvirtError {
-    try {
-      return errorFromWire(decode(remoteError, payload), procedure)
-    } catch (cause) {
-      return new LibvirtError(`${procedure} failed with an unreadable error`, { kind: 'protocol', procedure, cause })
     }
   }
 
@@ -368,37 +300,7 @@ export class LibvirtConnection {
     this.#keepalive?.stop()
     this.#socket.destroy()
     for (const stream of [...this.#streams.values()]) stream.fail(reason)
-    const pending = [...this.#pending.values()]
-    this.#pending.clear()
-    for (const { procedure, stopWaiting, reject, settled } of pending) {
-      stopWaiting?.()
-      reject(disconnected(reason, procedure.name))
-      settled?.()
-    }
+    this.#calls.failAll(reason)
     this.#closed.resolve(reason)
   }
-}
-
-function misshapen(procedure: string, cause: unknown): LibvirtError {
-  const why = cause instanceof Error ? cause.message : cause
-  return new LibvirtError(`the reply to ${procedure} has another shape: ${why}`, { kind: 'protocol', procedure, cause })
-}
-
-/** A listener's own error is its owner's, not the connection's: it surfaces as an uncaught one. */
-function tell(listener: (event: DomainEvent) => void, event: DomainEvent): void {
-  try {
-    listener(event)
-  } catch (error) {
-    process.nextTick(() => {
-      throw error
-    })
-  }
-}
-
-function disconnected(reason: LibvirtError, procedure: string): LibvirtError {
-  return new LibvirtError(`${procedure}: ${reason.message}`, { kind: 'disconnected', procedure, cause: reason })
-}
-
-function aborted(procedure: string, signal: AbortSignal | undefined): LibvirtError {
-  return new LibvirtError(`${procedure} was given up`, { kind: 'aborted', procedure, cause: signal?.reason })
 }

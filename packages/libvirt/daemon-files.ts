@@ -1,6 +1,6 @@
 // The files of a private libvirtd: where they lie, and what stands in its settings.
 import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 
 /** A private libvirtd that could not be started, with what it said. */
@@ -70,11 +70,11 @@ export function placesIn(given: string): DaemonPlaces {
 export async function prepareFiles(places: DaemonPlaces, tls?: DaemonTls): Promise<void> {
   const { directory } = places
   await mkdir(directory, { recursive: true, mode: 0o755 })
-  await forgetLastBoot(directory)
-  for (const part of ['run', 'lib', 'log', 'etc']) await mkdir(join(directory, part), { recursive: true, mode: 0o755 })
+  for (const part of ['lib', 'log', 'etc']) await mkdir(join(directory, part), { recursive: true, mode: 0o755 })
   const hostUuid = await keptUuid(join(directory, 'host-uuid'))
   await writeFile(join(directory, 'etc', 'libvirtd.conf'), daemonSettings(places, hostUuid, tls), { mode: 0o600 })
   await writeFile(join(directory, 'etc', 'qemu.conf'), QEMU_SETTINGS, { mode: 0o600 })
+  await rm(places.output, { force: true })
   await addUser(directory)
 }
 
@@ -121,29 +121,27 @@ const QEMU_SETTINGS = [
   '',
 ].join('\n')
 
-/**
- * What libvirt keeps under /run is about processes, and it kills by the pids it finds there. So it must not outlive
- * them: after another boot (or another container on the same kernel, whose first process is another) it is removed.
- */
-async function forgetLastBoot(directory: string): Promise<void> {
-  const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
+/** Another one after each boot; also in another container on the same kernel, whose first process is another. */
+export async function bootId(): Promise<string> {
+  const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
   const first = await readFile('/proc/1/stat', 'utf8')
   const started = first.slice(first.lastIndexOf(')')).split(' ')[20]
-  const now = `${bootId} ${started}\n`
-  const file = join(directory, 'boot')
-  if ((await readFile(file, 'utf8').catch(() => '')) === now) return
-  await rm(join(directory, 'run'), { recursive: true, force: true })
-  await writeFile(file, now)
+  return `${boot} ${started}`
 }
 
-/** A uuid made once: a host keeps its identity, which migration compares. */
+/** A uuid made once: a host keeps its identity, which migration compares. Of several that make it at once one wins. */
 async function keptUuid(file: string): Promise<string> {
-  const kept = await readFile(file, 'utf8').catch(() => '')
-  if (kept) return kept.trim()
   const made = randomUUID()
-  await writeFile(`${file}.new`, `${made}\n`)
-  await rename(`${file}.new`, file)
-  return made
+  const own = `${file}.${made}`
+  await writeFile(own, `${made}\n`)
+  try {
+    await link(own, file)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  } finally {
+    await rm(own)
+  }
+  return (await readFile(file, 'utf8')).trim()
 }
 
 // Debian's libvirtd does not start without this user, even where its guests run as root; the package that makes it is

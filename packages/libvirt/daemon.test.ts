@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { domainState, migrate, migrateParams, undefineDomain } from './constants.ts'
 import { DaemonFailed, findDaemon, hostSocket, startDaemon } from './daemon.ts'
-import { placesIn, prepareFiles } from './daemon-files.ts'
+import { placesIn } from './daemon-files.ts'
 import type { DomainEventOf } from './events.ts'
 import { connect } from './procedures/connect.ts'
 import { domains } from './procedures/domain.ts'
@@ -26,8 +26,8 @@ async function emptyDirectory(t: TestContext): Promise<string> {
 
 test('a directory has one daemon, however often it is started', { timeout: 60_000 }, async (t) => {
   const directory = await emptyDirectory(t)
-  const started = await Promise.all([startDaemon({ directory }), startDaemon({ directory })])
-  t.after(() => started[0].stop())
+  const started = await Promise.all([1, 2, 3].map(() => startDaemon({ directory })))
+  t.after(() => started[0]?.stop())
   const again = await startDaemon({ directory })
   const found = await findDaemon({ directory })
   assert.deepEqual(new Set([...started, again, found].map((daemon) => daemon?.pid)).size, 1)
@@ -94,30 +94,28 @@ test('a running guest moves from one to the other', { timeout: 60_000 }, async (
   await to.call(domains.undefine, { dom, flags: undefineDomain.NVRAM })
 })
 
-test('only its own process is stopped', async (t) => {
+test('only its own process is stopped, and what is of another boot is forgotten', { timeout: 60_000 }, async (t) => {
   const directory = await emptyDirectory(t)
-  await prepareFiles(placesIn(directory))
-  const stranger = spawn('sleep', ['60'])
-  t.after(() => stranger.kill())
-  await writeFile(placesIn(directory).pidFile, String(stranger.pid))
-  assert.equal(await findDaemon({ directory }), undefined)
   const daemon = await startDaemon({ directory })
-  assert.notEqual(daemon.pid, stranger.pid)
   await daemon.stop()
-  assert.equal(stranger.exitCode ?? stranger.signalCode, null)
-})
-
-test('what libvirt knew of processes is forgotten after another boot', async (t) => {
-  const directory = await emptyDirectory(t)
-  const places = placesIn(directory)
-  await prepareFiles(places)
+  const { pidFile } = placesIn(directory)
   const known = join(directory, 'run', 'known')
   await writeFile(known, '')
-  await prepareFiles(places)
+  const stranger = spawn('sleep', ['60'])
+  t.after(() => stranger.kill())
+  await writeFile(pidFile, String(stranger.pid))
+  assert.equal(await findDaemon({ directory }), undefined)
+
+  const second = await startDaemon({ directory })
+  assert.notEqual(second.pid, stranger.pid)
   await access(known)
+  await second.stop()
+
   await writeFile(join(directory, 'boot'), 'another\n')
-  await prepareFiles(places)
+  const third = await startDaemon({ directory })
   await assert.rejects(access(known))
+  await third.stop()
+  assert.equal(stranger.exitCode ?? stranger.signalCode, null)
 })
 
 for (const [directory, words] of [

@@ -1,14 +1,13 @@
 // A libvirtd of our own under one directory: for hosts where none runs, for tests, for several side by side.
-import { spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
-import { constants as os } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
 import { LibvirtConnection } from './connection.ts'
 import type { DaemonPlaces, DaemonTls } from './daemon-files.ts'
-import { DaemonFailed, placesIn, prepareFiles, SYSTEM_DIRECTORIES } from './daemon-files.ts'
+import { bootId, DaemonFailed, placesIn, prepareFiles, SYSTEM_DIRECTORIES } from './daemon-files.ts'
+import type { Start } from './daemon-launch.ts'
+import { launch } from './daemon-launch.ts'
 import { findProgram, otherEmulators } from './programs.ts'
 import { unixSocket } from './unix-socket.ts'
 
@@ -42,25 +41,7 @@ const DEFAULT_CACHE = '/var/cache/kilonova-libvirt'
 const HOST_SOCKETS = ['/run/libvirt/libvirt-sock', '/run/libvirt/virtqemud-sock']
 const START_LIMIT = 60_000
 const STOP_LIMIT = 15_000
-
-// libvirt's directories are compiled in, so the daemon gets its own ones mounted over them where only it and its guests
-// see it. What others mount later still arrives ("slave"). Emulators of other machines are covered, for each would be
-// probed at the first call.
-const SCRIPT = `
-set -e
-hostname=$1 directory=$2 cache=$3 libvirtd=$4 listen=$5
-shift 5
-if [ -n "$hostname" ]; then echo "$hostname" > /proc/sys/kernel/hostname; fi
-for part in run:/run/libvirt lib:/var/lib/libvirt log:/var/log/libvirt etc:/etc/libvirt; do
-  mount --bind "$directory/\${part%%:*}" "\${part#*:}"
-done
-mount --bind "$cache" /var/cache/libvirt
-for file in passwd group; do
-  if [ -e "$directory/$file" ]; then mount --bind "$directory/$file" "/etc/$file"; fi
-done
-for other; do mount --bind /dev/null "$other"; done
-exec "$libvirtd" $listen --config "$directory/etc/libvirtd.conf" --pid-file "$directory/run/libvirtd.pid"
-`
+const PAUSE = 20
 
 /** Starts the daemon of a directory, or finds it running. Needs root. Throws DaemonFailed. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
@@ -74,8 +55,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await prepareFiles(places, tls)
   await mkdir(resolve(cache), { recursive: true })
   for (const path of SYSTEM_DIRECTORIES) await mkdir(path, { recursive: true })
-  const start = launch(places, hostname, [resolve(cache), libvirtd, tls ? '--listen' : '', ...(await otherEmulators())])
-  return await answering(places, start, clock)
+  const start = {
+    places,
+    libvirtd,
+    cache: resolve(cache),
+    hostname,
+    boot: await bootId(),
+    listens: tls !== undefined,
+    covered: await otherEmulators(),
+  }
+  return await answering(start, clock)
 }
 
 /** The daemon of a directory if it runs and answers. */
@@ -103,51 +92,42 @@ function daemonOf(places: DaemonPlaces, pid: number, clock: Clock): Daemon {
   return { directory, socket, virshUri, requests, pid, stop: () => stop(places, pid, clock) }
 }
 
-interface Launched {
-  /** Undefined while it runs, then how it ended. */
-  ended: string | undefined
-}
-
-function launch(places: DaemonPlaces, hostname: string, rest: string[]): Launched {
-  const output = openSync(places.output, 'w', 0o600)
-  try {
-    const apart = ['--mount', '--propagation', 'slave', ...(hostname ? ['--uts'] : [])]
-    const unshare = [...apart, '/bin/sh', '-c', SCRIPT, 'sh', hostname, places.directory, ...rest]
-    const child = spawn('unshare', unshare, { cwd: '/', detached: true, stdio: ['ignore', output, output] })
-    const launched: Launched = { ended: undefined }
-    child.once('error', (error) => {
-      launched.ended = error.message
-    })
-    child.once('exit', (code, signal) => {
-      launched.ended = signal ? `was ended by ${signal}` : `ended with code ${code}`
-    })
-    child.unref()
-    return launched
-  } finally {
-    closeSync(output)
-  }
-}
-
-/** Waits for an answer, be it from the one launched or from one that another start has brought up meanwhile. */
-async function answering(places: DaemonPlaces, launched: Launched, clock: Clock): Promise<Daemon> {
-  const pause = 20
-  for (let waited = 0; waited < START_LIMIT; waited += pause) {
-    const ended = launched.ended
+/** Launches, and waits for an answer: from the one launched, or from one that another start brings up meanwhile. */
+async function answering(start: Start, clock: Clock): Promise<Daemon> {
+  const { places } = start
+  let late = false
+  const limit = clock.after(START_LIMIT, () => {
+    late = true
+  })
+  let launched = launch(start)
+  while (!late) {
+    const { ended } = launched
     const daemon = await findDaemon({ directory: places.directory, clock })
-    if (daemon) return daemon
-    if (ended && (await runningPid(places)) === undefined) {
-      const said = (await readFile(places.output, 'utf8')).trim().slice(-2000)
-      const log = (await readFile(places.log, 'utf8').catch(() => '')).trim().split('\n').slice(-3).join('\n')
-      throw new DaemonFailed(`libvirtd in ${places.directory} ${ended}: ${said || log || 'it said nothing'}`)
+    if (daemon) {
+      limit.cancel()
+      return daemon
     }
-    await clock.sleep(pause)
+    if (ended?.busy) launched = launch(start)
+    else if (ended) throw new DaemonFailed(`libvirtd in ${places.directory} ${ended.how}: ${await lastWords(places)}`)
+    await clock.sleep(PAUSE)
   }
   throw new DaemonFailed(`libvirtd in ${places.directory} did not answer within ${START_LIMIT / 1000} s`)
 }
 
+async function lastWords({ output, log }: DaemonPlaces): Promise<string> {
+  const said = await readFile(output, 'utf8').catch(() => '')
+  const logged = await readFile(log, 'utf8').catch(() => '')
+  const end = logged.trim().split('\n').slice(-3).join('\n')
+  return said.trim().slice(-2000) || end || 'it said nothing'
+}
+
 async function answers(socket: string): Promise<boolean> {
   try {
-    const connection = await LibvirtConnection.open({ connect: unixSocket(socket), keepalive: false })
+    const connection = await LibvirtConnection.open({
+      connect: unixSocket(socket),
+      keepalive: false,
+      openTimeout: 5000,
+    })
     await connection.close()
     return true
   } catch {
@@ -165,15 +145,20 @@ async function runningPid(places: DaemonPlaces): Promise<number | undefined> {
 }
 
 async function stop(places: DaemonPlaces, pid: number, clock: Clock): Promise<void> {
-  const pause = 20
-  for (let waited = 0; (await runningPid(places)) === pid; waited += pause) {
-    if (waited === 0) kill(pid, os.signals.SIGTERM)
-    else if (waited > STOP_LIMIT) kill(pid, os.signals.SIGKILL)
-    await clock.sleep(pause)
+  let signal: NodeJS.Signals = 'SIGTERM'
+  const limit = clock.after(STOP_LIMIT, () => {
+    signal = 'SIGKILL'
+  })
+  let sent: NodeJS.Signals | undefined
+  while ((await runningPid(places)) === pid) {
+    if (sent !== signal) kill(pid, signal)
+    sent = signal
+    await clock.sleep(PAUSE)
   }
+  limit.cancel()
 }
 
-function kill(pid: number, signal: number): void {
+function kill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
   } catch (error) {

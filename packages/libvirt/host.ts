@@ -122,7 +122,8 @@ export class LibvirtHost extends EventEmitter<HostEventMap> {
     options: CallOptions = {},
   ): Promise<{ result: Result; stream: Duplex }> {
     this.#open(procedure.name)
-    const connection = await LibvirtConnection.open(this.#options)
+    // Nobody answers pings while the reader lingers.
+    const connection = await LibvirtConnection.open({ ...this.#options, keepalive: false })
     try {
       const opened = await connection.openStream(procedure, args, options)
       opened.stream.once('close', () => connection.close())
