@@ -2,6 +2,7 @@
 import { computeManners } from '@kilonova/api/manners/compute'
 import type { Service } from '@kilonova/api/server'
 import type { Compute } from './compute.ts'
+import { flavorRoutes } from './flavors/routes.ts'
 import { instanceActionRoutes } from './instance-actions/routes.ts'
 import { ipRoutes } from './ips/routes.ts'
 import { policy } from './policy.ts'
@@ -13,7 +14,7 @@ export function computeService(compute: Compute): Service<Compute> {
   return {
     manners: computeManners({ min: MIN_VERSION, max: MAX_VERSION }),
     policy,
-    routes: [...serverRoutes, ...ipRoutes, ...serverMetadataRoutes, ...instanceActionRoutes],
+    routes: [...serverRoutes, ...ipRoutes, ...serverMetadataRoutes, ...instanceActionRoutes, ...flavorRoutes],
     deps: compute,
   }
 }
