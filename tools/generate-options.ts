@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { writeAtomically } from '@kilonova/base/atomic-file'
-import { optionTables } from '../cloud/config.ts'
+import { optionTables } from '@kilonova/cloud/config'
 import { optionsPage } from './options-page.ts'
 
 const path = resolve(import.meta.dirname, '../docs/operate/options.md')
