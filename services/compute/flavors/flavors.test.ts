@@ -291,7 +291,7 @@ onBothStores('lists of flavors', (open) => {
       ['marker=x', 'marker [x] not found'],
       ['name=(', 'Invalid name filter [(]'],
       ['colour=red', "Additional properties are not allowed ('colour' was unexpected)"],
-      ['limit=-1', 'Invalid input for query parameters limit. Value: -1. '-1' is less than the minimum of 0'],
+      ['limit=-1', "Invalid input for query parameters limit. Value: -1. '-1' is less than the minimum of 0"],
       ['sort_dir=up', "Invalid input for query parameters sort_dir. Value: up. 'up' is not one of ['asc', 'desc']"],
     ]
     for (const [query, expected] of wrong) {
