@@ -1,10 +1,12 @@
 // The dnsmasq processes: started, told to read again, stopped. They outlive this process.
-import { chmod, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rm, stat, truncate } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { writeAtomically } from '@kilonova/base/atomic-file'
 import { type Clock, systemClock } from '@kilonova/base/clock'
 import { run } from '@kilonova/base/command'
 import type { DnsmasqFiles } from './dnsmasq-files.ts'
+
+const MAX_LOG = 1024 * 1024
 
 const confPath = (directory: string): string => join(directory, 'dnsmasq.conf')
 
@@ -77,12 +79,23 @@ export async function ensureDnsmasq(wish: DnsmasqWish, clock: Clock = systemCloc
   const misplaced = pid !== undefined && !(await sameNamespace(pid, namespace))
   if (pid !== undefined && !newConf && !misplaced) {
     if (changed) hangUp(pid)
+    await trimLog(directory)
     return
   }
   await endProcess(directory, clock)
   const leases = join(directory, 'leases')
   await write(leases, pruneLeases((await readText(leases)) ?? ''))
   await run('ip', ['netns', 'exec', namespace, 'dnsmasq', `--conf-file=${confPath(directory)}`])
+}
+
+/** dnsmasq appends a few lines at each SIGHUP and never starts a new file. */
+async function trimLog(directory: string): Promise<void> {
+  const path = join(directory, 'log')
+  const size = await stat(path).then(
+    (seen) => seen.size,
+    () => 0,
+  )
+  if (size > MAX_LOG) await truncate(path)
 }
 
 function hangUp(pid: number): void {

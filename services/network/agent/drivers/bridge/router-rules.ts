@@ -35,7 +35,7 @@ export function routerDevices(router: WiredRouter, state: HostState): RouterDevi
   ]
 }
 
-/** The way out through each subnet of the gateway, then the router's own routes. */
+/** The way out through each subnet of the gateway, and the router's own routes, which go before it. */
 export function routerRoutes(router: WiredRouter, state: HostState): RouteWish[] {
   const { gateway } = router
   const out = gateway
@@ -49,7 +49,10 @@ export function routerRoutes(router: WiredRouter, state: HostState): RouteWish[]
       const prefix = readPrefix(destination)
       return prefix ? [{ destination: prefix.length === 0 ? 'default' : prefixText(prefix), via: nexthop }] : []
     })
-  return [...out, ...extra]
+  const byDestination = [...out, ...extra].map(
+    (route) => [`${route.via.includes(':')} ${route.destination}`, route] as const,
+  )
+  return [...new Map(byDestination).values()]
 }
 
 /** Floating addresses both ways, then everyone else behind the gateway's address. One transaction, in place of all. */
