@@ -71,12 +71,14 @@ describe('the compute agent', () => {
     await agent.resumeGuest({ id: guest.id })
     assert.equal(await agent.powerState({ id: guest.id }), POWER.RUNNING)
     assert.deepEqual([...plugged], [guest.vifs[0]?.tap])
+    assert.deepEqual(await agent.storedGuests(), [guest.id])
     for (let i = 0; i < 2; i++) {
       await agent.destroyGuest({ id: guest.id })
       await agent.unplug(guest)
       await agent.deleteFiles({ id: guest.id })
     }
     assert.deepEqual(await agent.guests(), [])
+    assert.deepEqual(await agent.storedGuests(), [])
     assert.equal(plugged.size, 0)
     assert.equal((await agent.inventory()).diskAvailableLeast, 100)
   })

@@ -104,6 +104,7 @@ export function computeAgent(parts: ComputeAgentParts): ComputeAgent {
     consoleOutput: async ({ id, length }) => consoleText(await hypervisor.consoleOutput(id, CONSOLE_BYTES), length),
     inventory: () => hostInventory(parts),
     guests: () => hypervisor.guests(),
+    storedGuests: () => storage.guests(),
   }
   const { diagnostics } = hypervisor
   return diagnostics ? { ...agent, diagnostics: ({ id }) => diagnostics(id) } : agent

@@ -73,6 +73,8 @@ export interface ComputeAgent {
   consoleOutput(request: GuestId & { length: number | null }): Promise<string>
   inventory(): Promise<HostInventory>
   guests(): Promise<GuestState[]>
+  /** The ids of the guests whose files lie here, and whatever else was put beside them. */
+  storedGuests(): Promise<string[]>
   /** Absent where the hypervisor lacks it. */
   diagnostics?(guest: GuestId): Promise<GuestDiagnostics>
 }

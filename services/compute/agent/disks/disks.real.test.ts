@@ -101,8 +101,10 @@ for (const backend of ['raw', 'qcow2'] as const) {
       assert.deepEqual(await storage.createDisks({ ...guest, disks }), disks)
       assert.deepEqual(await Promise.all(disks.map(async (disk) => (await stat(disk.source.path)).ino)), inodes)
       assert.deepEqual((await readdir(paths.directory(guest.id))).filter(SUBMERGED), [])
+      assert.ok((await storage.guests()).includes(guest.id))
       await storage.deleteFiles(guest.id)
       await storage.deleteFiles(guest.id)
+      assert.ok(!(await storage.guests()).some((name) => name === guest.id || name === '_base'))
       assert.equal((await readdir(paths.root)).includes(guest.id), false)
     })
 

@@ -17,4 +17,6 @@ export interface GuestStorage {
   makeConfigDrive(guest: GuestSpec, files: () => Promise<Map<string, Uint8Array>>): Promise<void>
   deleteFiles(id: string): Promise<void>
   space(): Promise<StorageSpace>
+  /** The ids of the guests that have files, and the names of what else lies beside them; cached images are left out. */
+  guests(): Promise<string[]>
 }

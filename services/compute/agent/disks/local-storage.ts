@@ -1,6 +1,6 @@
 // Guests' disks as files of this host, under `<state-dir>/instances`.
 import { mkdir, readdir, readFile, rm, statfs } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { writeAtomically } from '@kilonova/base/atomic-file'
 import { run } from '@kilonova/base/command'
 import { isUuid } from '@kilonova/base/ids'
@@ -75,6 +75,11 @@ export class LocalStorage implements GuestStorage {
     let promised = 0
     for (const id of ids) for (const disk of await this.#disksOf(id)) promised += await this.#mayGrow(disk)
     return { total: blocks * bsize, used: (blocks - bavail) * bsize, promised }
+  }
+
+  async guests(): Promise<string[]> {
+    const images = basename(this.#paths.base)
+    return (await readdir(this.#paths.root)).filter((name) => name !== images)
   }
 
   async #create(guest: GuestSpec, disk: GuestDisk): Promise<GuestDisk> {

@@ -73,6 +73,12 @@ export class FakeStorage implements GuestStorage {
     })
   }
 
+  guests(): Promise<string[]> {
+    return this.weather.call('guests', () =>
+      this.#kept.entries().flatMap(([id, kept]) => ('disks' in kept ? [id] : [])),
+    )
+  }
+
   #root(guest: GuestSpec, disk: GuestDisk): GuestDisk {
     const image = guest.image!
     const kept = this.#kept.get(this.#paths.baseImage(image.id))
