@@ -1,0 +1,5 @@
+// Network's schema steps, oldest first.
+import type { ServiceSchema } from '@kilonova/store/schema'
+import { firstTables } from './0001-network.ts'
+
+export const networkSchema: ServiceSchema = { service: 'network', steps: [firstTables] }
