@@ -64,6 +64,21 @@ export const computeOptions = {
     quota_cores: { type: 'integer', default: 20, min: -1, help: 'virtual processors per project' },
     quota_ram: { type: 'integer', default: 51200, min: -1, help: 'MB of memory per project' },
     quota_metadata_items: { type: 'integer', default: 128, min: -1, help: 'metadata items per server' },
+    quota_injected_files: { type: 'integer', default: 5, min: -1, help: 'injected files per server' },
+    quota_injected_file_content_bytes: {
+      type: 'integer',
+      default: 10240,
+      min: -1,
+      help: 'bytes per injected file',
+    },
+    quota_injected_file_path_length: {
+      type: 'integer',
+      default: 255,
+      min: -1,
+      help: 'bytes of the path of an injected file',
+    },
     quota_key_pairs: { type: 'integer', default: 100, min: -1, help: 'key pairs per user' },
+    quota_server_groups: { type: 'integer', default: 10, min: -1, help: 'server groups per project' },
+    quota_server_group_members: { type: 'integer', default: 10, min: -1, help: 'servers per server group' },
   },
 } as const satisfies OptionTables

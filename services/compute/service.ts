@@ -5,6 +5,7 @@ import type { Compute } from './compute.ts'
 import { flavorRoutes } from './flavors/routes.ts'
 import { instanceActionRoutes } from './instance-actions/routes.ts'
 import { ipRoutes } from './ips/routes.ts'
+import { keypairRoutes } from './keypairs/routes.ts'
 import { policy } from './policy.ts'
 import { serverMetadataRoutes } from './server-metadata/routes.ts'
 import { serverRoutes } from './servers/routes.ts'
@@ -14,7 +15,14 @@ export function computeService(compute: Compute): Service<Compute> {
   return {
     manners: computeManners({ min: MIN_VERSION, max: MAX_VERSION }),
     policy,
-    routes: [...serverRoutes, ...ipRoutes, ...serverMetadataRoutes, ...instanceActionRoutes, ...flavorRoutes],
+    routes: [
+      ...serverRoutes,
+      ...ipRoutes,
+      ...serverMetadataRoutes,
+      ...instanceActionRoutes,
+      ...flavorRoutes,
+      ...keypairRoutes,
+    ],
     deps: compute,
   }
 }

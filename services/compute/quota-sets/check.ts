@@ -4,6 +4,7 @@ import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
 import { fault } from '../faults.ts'
 import { flavorNumber } from '../flavor-json.ts'
+import { quotaOf } from '../quota-limits.ts'
 
 export interface ServerResources {
   instances: number
@@ -30,21 +31,9 @@ export async function serverUsage(compute: Compute, projectId: string): Promise<
   return { ...row }
 }
 
-/** The project's own limits over the defaults; -1 is unlimited. */
-export async function serverQuota(compute: Compute, projectId: string): Promise<ServerResources> {
-  const { quota_instances: instances, quota_cores: cores, quota_ram: ram } = compute.options
-  const rows = await tables(compute)
-    .selectFrom('compute_quotas')
-    .select(['resource', 'limit'])
-    .where('project_id', '=', projectId)
-    .execute()
-  const own = Object.fromEntries(rows.map(({ resource, limit }) => [resource, limit]))
-  return { instances, cores, ram, ...own }
-}
-
 /** Throws OverQuota. Inside a transaction that holds the project's quota lock. */
 export async function checkServerQuota(compute: Compute, projectId: string, asked: ServerResources): Promise<void> {
-  const quota = await serverQuota(compute, projectId)
+  const quota = await quotaOf(compute, projectId)
   const used = await serverUsage(compute, projectId)
   const over = RESOURCES.filter((name) => quota[name] >= 0 && used[name] + asked[name] > quota[name])
   if (over.length === 0) return

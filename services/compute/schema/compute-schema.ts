@@ -1,5 +1,6 @@
 // Compute's schema steps, oldest first.
 import type { ServiceSchema } from '@kilonova/store/schema'
 import { firstTables } from './0001-compute.ts'
+import { keypairNumbers } from './0002-keypair-numbers.ts'
 
-export const computeSchema: ServiceSchema = { service: 'compute', steps: [firstTables] }
+export const computeSchema: ServiceSchema = { service: 'compute', steps: [firstTables, keypairNumbers] }

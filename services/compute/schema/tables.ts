@@ -35,6 +35,8 @@ export interface KeypairRow {
   type: 'ssh' | 'x509'
   fingerprint: string
   public_key: string
+  /** Null on rows older than the column. */
+  number: number | null
   created_at: number
 }
 
