@@ -210,7 +210,7 @@ export class Guest {
   async dhcp(directory: string): Promise<string> {
     const script = join(directory, 'udhcpc.script')
     await writeFile(script, UDHCPC_SCRIPT, { mode: 0o755 })
-    const args = ['udhcpc', '-i', 'eth0', '-n', '-q', '-f', '-t', '5', '-T', '1', '-s', script]
+    const args = ['udhcpc', '-i', 'eth0', '-n', '-q', '-f', '-t', '3', '-T', '1', '-s', script]
     const options = ['mtu', 'staticroutes', 'hostname', 'dns', 'router'].flatMap((option) => ['-O', option])
     const { stdout, stderr } = await this.run('busybox', [...args, ...options])
     return stdout + stderr
@@ -262,7 +262,7 @@ export class Guest {
     child.stdin!.on('error', () => undefined)
     const echoes = async (line: string): Promise<boolean> => {
       child.stdin!.write(`${line}\n`)
-      for (let tries = 0; tries < 30 && !heard.includes(line) && child.exitCode === null; tries++)
+      for (let tries = 0; tries < 20 && !heard.includes(line) && child.exitCode === null; tries++)
         await systemClock.sleep(50)
       return heard.includes(line)
     }

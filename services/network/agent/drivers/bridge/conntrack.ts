@@ -42,13 +42,18 @@ export function originalEnds(listing: string): Record<FlowsToEnd['side'], Set<st
 }
 
 async function deleteFlows(flows: readonly FlowsToEnd[]): Promise<void> {
-  for (const flow of condensed(flows)) {
-    try {
-      await run('conntrack', conntrackArguments(flow))
-    } catch (error) {
-      const none = error instanceof CommandFailed && error.code === 1 && error.stderr.includes(' 0 flow entries')
-      if (!none) throw error
-    }
+  for (const flow of condensed(flows)) await deleteKind(conntrackArguments(flow))
+}
+
+/** conntrack gives up when a flow ends by itself between its look and its deletion: then once more. */
+async function deleteKind(args: string[], tries = 5): Promise<void> {
+  try {
+    await run('conntrack', args)
+  } catch (error) {
+    if (!(error instanceof CommandFailed) || error.code !== 1) throw error
+    if (error.stderr.includes(' 0 flow entries')) return
+    if (tries === 0 || !error.stderr.includes("doesn't exist")) throw error
+    await deleteKind(args, tries - 1)
   }
 }
 

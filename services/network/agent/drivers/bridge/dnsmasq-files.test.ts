@@ -39,7 +39,7 @@ test('IPv4: a static range, routes with metadata and default, the router or none
 })
 
 test('IPv6: each pair of modes has its kind of range', () => {
-  const table: [address: Ipv6Mode | null, ra: typeof address, expected?: string][] = [
+  const table: [address: Ipv6Mode | null, ra: Ipv6Mode | null, expected?: string][] = [
     ['slaac', 'slaac', 'ra-only,64'],
     ['dhcpv6-stateless', 'dhcpv6-stateless', 'ra-stateless,64'],
     ['dhcpv6-stateful', 'dhcpv6-stateful', 'static,64,86400s'],
