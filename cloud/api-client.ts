@@ -61,8 +61,10 @@ async function checked(reply: Response): Promise<unknown> {
   const body = text === '' ? undefined : parse(text)
   if (reply.ok) return body
   const requestId = reply.headers.get('x-openstack-request-id')
-  const message = sentenceOf(body) ?? `The cloud answered ${reply.status}.`
-  throw new Fault({ code: 'ApiError', status: reply.status, kind: '', message, details: { requestId } })
+  const { message, mend } = errorIn(body)
+  const wire = { code: 'ApiError', status: reply.status, kind: '', details: { requestId } }
+  const said = message ?? `The cloud answered ${reply.status}.`
+  throw new Fault({ ...wire, message: said, ...(mend === undefined ? {} : { mend }) })
 }
 
 function parse(text: string): unknown {
@@ -73,16 +75,17 @@ function parse(text: string): unknown {
   }
 }
 
-/** The sentence inside any service's error envelope. */
-function sentenceOf(body: unknown): string | undefined {
-  if (typeof body !== 'object' || body === null) return undefined
+/** The sentence inside any service's error envelope; our own says what to do, too. */
+function errorIn(body: unknown): { message?: string; mend?: string } {
+  if (typeof body !== 'object' || body === null) return {}
   const { message } = body as { message?: unknown }
-  if (typeof message === 'string') return message
+  if (typeof message === 'string') return { message }
   const inner = Object.values(body)[0]
   const first = Array.isArray(inner) ? inner[0] : inner
-  if (typeof first !== 'object' || first === null) return undefined
-  const { message: deeper, detail } = first as { message?: unknown; detail?: unknown }
-  return [deeper, detail].find((text) => typeof text === 'string') as string | undefined
+  if (typeof first !== 'object' || first === null) return {}
+  const { message: deeper, detail, mend } = first as Record<string, unknown>
+  const sentence = [deeper, detail].find((text) => typeof text === 'string')
+  return { ...(sentence === undefined ? {} : { message: sentence }), ...(typeof mend === 'string' ? { mend } : {}) }
 }
 
 /** Whether a cloud answers on this url. */

@@ -77,6 +77,7 @@ export const cloudFaults = {
     say: () => 'The database cannot be reached; nothing was changed. Try again.',
     mend: () => 'Check that PostgreSQL runs and that database.url is right.',
   },
+  WrongUsage: { status: 400, kind: '', say: ({ why }: { why: string }) => why },
   ConfigUnusable: { status: 400, kind: '', say: ({ why }: { why: string }) => why },
 } satisfies FaultTable
 
