@@ -1,11 +1,14 @@
 // Placement over a given store, for tests.
+import type { Bearer } from '@kilonova/api/server'
+import { createApi } from '@kilonova/api/server'
 import { systemClock } from '@kilonova/base/clock'
 import { systemRandom } from '@kilonova/base/random'
 import type { Store } from '@kilonova/store/store'
 import type { PlacementClient } from './client.ts'
-import { LocalPlacementClient } from './local-client.ts'
 import type { Placement } from './placement.ts'
 import { tables } from './placement.ts'
+import type { PlacementService } from './service.ts'
+import { createPlacementService } from './service.ts'
 
 export const placementOn = (store: Store): Placement => ({ store, clock: systemClock, random: systemRandom })
 
@@ -18,7 +21,7 @@ export interface TestHost {
 /** A provider with 8 VCPU twice, 4096 MB less 512, and 100 GB. */
 export async function hostOn(store: Store): Promise<TestHost> {
   const placement = placementOn(store)
-  const client = new LocalPlacementClient(placement)
+  const { client } = createPlacementService({ store })
   const provider = systemRandom.uuid()
   await client.ensureProvider({ id: provider, name: `host-${provider}` })
   await client.setInventories(provider, {
@@ -50,4 +53,63 @@ export async function miscounted(placement: Placement): Promise<object[]> {
     .groupBy(['inventory.provider_id', 'inventory.resource_class', 'inventory.used'])
     .execute()
   return rows.filter(({ used, recount }) => Number(used) !== Number(recount))
+}
+
+export type Caller = 'admin' | 'service' | 'reader'
+
+const bearerOf = (caller: Caller): Bearer => ({
+  userId: caller,
+  userName: caller,
+  userDomainId: 'default',
+  projectId: `project-of-${caller}`,
+  projectName: caller,
+  projectDomainId: 'default',
+  domainId: null,
+  systemScope: null,
+  roles: [caller],
+  isAdmin: caller === 'admin',
+})
+
+export interface Reply {
+  status: number
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into bodies of every form
+  body: any
+  headers: Record<string, unknown>
+}
+
+export interface Asked {
+  as?: Caller
+  version?: string
+  body?: unknown
+}
+
+export interface TestApi extends PlacementService {
+  placement: Placement
+  /** `path` is below `/placement`; as admin at 1.39 unless said. */
+  ask(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, asked?: Asked): Promise<Reply>
+}
+
+/** Placement behind a real API server, whose tokens are the callers' names. */
+export function apiOn(store: Store): TestApi {
+  const service = createPlacementService({ store })
+  const callers: Record<string, Bearer> = {
+    admin: bearerOf('admin'),
+    service: bearerOf('service'),
+    reader: bearerOf('reader'),
+  }
+  const api = createApi({ authenticate: async (token) => callers[token] })
+  api.mount(service.api)
+  return {
+    ...service,
+    placement: placementOn(store),
+    async ask(method, path, { as = 'admin', version = '1.39', body } = {}) {
+      const { statusCode, headers, ...answer } = await api.fastify.inject({
+        method,
+        url: `/placement${path}`,
+        headers: { 'x-auth-token': as, 'openstack-api-version': `placement ${version}` },
+        ...(body === undefined ? {} : { payload: body as object }),
+      })
+      return { status: statusCode, headers, body: answer.body === '' ? undefined : JSON.parse(answer.body) }
+    },
+  }
 }

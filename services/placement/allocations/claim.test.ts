@@ -25,9 +25,9 @@ onBothStores('claims', (open) => {
 
   it('of one consumer may be repeated, also at once', async () => {
     const { client, placement, provider } = await hostOn(await open(placementSchema))
-    const claim = claimOf(provider, { VCPU: 16, DISK_GB: 10 })
+    const claim = claimOf(provider, { VCPU: 8, DISK_GB: 60 })
     await Promise.all(Array.from({ length: 10 }, () => client.claim(claim)))
-    assert.deepEqual(await client.allocationsOf(claim.consumerId), { [provider]: { DISK_GB: 10, VCPU: 16 } })
+    assert.deepEqual(await client.allocationsOf(claim.consumerId), { [provider]: { DISK_GB: 60, VCPU: 8 } })
     assert.deepEqual(await miscounted(placement), [])
   })
 

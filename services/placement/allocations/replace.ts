@@ -42,10 +42,15 @@ export function replaceAllocations(placement: Placement, asked: readonly Consump
   })
 }
 
+/** The right to change what these consumers use, until the transaction ends. Taken before that of providers. */
+export async function lockConsumers(placement: Placement, ids: readonly string[]): Promise<void> {
+  for (const id of ids.toSorted()) await placement.store.lock(`placement.consumer.${id}`)
+}
+
 // Consumers first, then providers, each in the order of their ids, so that two callers never wait for each other.
 async function lockEverybody(placement: Placement, asked: readonly Consumption[]): Promise<Present> {
-  const ids = asked.map(({ consumerId }) => consumerId).toSorted()
-  for (const id of ids) await placement.store.lock(`placement.consumer.${id}`)
+  const ids = asked.map(({ consumerId }) => consumerId)
+  await lockConsumers(placement, ids)
   const consumers = await inParts(ids, (part) =>
     tables(placement).selectFrom('placement_consumers').selectAll().where('id', 'in', part).execute(),
   )

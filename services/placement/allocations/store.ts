@@ -1,5 +1,5 @@
 // Allocations and their consumers, as they are.
-import type { Allocations } from '../client.ts'
+import type { Allocations, Amounts } from '../client.ts'
 import { type Placement, tables } from '../placement.ts'
 import type { AllocationRow, ConsumerRow } from '../schema/tables.ts'
 
@@ -17,6 +17,33 @@ export async function allocationsOf(placement: Placement, consumerId: string): P
     .orderBy('resource_class')
     .execute()
   return byProvider(rows)
+}
+
+export interface ConsumerOfProvider {
+  generation: number
+  resources: Amounts
+}
+
+/** By consumer: what it uses of this provider. */
+export async function consumersOfProvider(
+  placement: Placement,
+  providerId: string,
+): Promise<Map<string, ConsumerOfProvider>> {
+  const rows = await tables(placement)
+    .selectFrom('placement_allocations as allocation')
+    .innerJoin('placement_consumers as consumer', 'consumer.id', 'allocation.consumer_id')
+    .select(['consumer.id', 'consumer.generation', 'allocation.resource_class', 'allocation.used'])
+    .where('allocation.provider_id', '=', providerId)
+    .orderBy('consumer.id')
+    .orderBy('allocation.resource_class')
+    .execute()
+  const consumers = [...Map.groupBy(rows, ({ id }) => id)]
+  return new Map(
+    consumers.map(([id, own]) => {
+      const resources = Object.fromEntries(own.map(({ resource_class, used }) => [resource_class, used]))
+      return [id, { generation: own[0]!.generation, resources }]
+    }),
+  )
 }
 
 /** By consumer. */

@@ -74,3 +74,18 @@ export function deleteClass(placement: Placement, name: string): Promise<void> {
     if (numDeletedRows === 0n) throw fault('ResourceClassNotFound', { name })
   })
 }
+
+/** The class under another name, wherever it is used. */
+export function renameClass(placement: Placement, name: string, newName: string): Promise<void> {
+  return placement.store.transaction(async () => {
+    if (isStandardClass(name)) throw fault('ResourceClassStandard', { name })
+    if (!(await classExists(placement, name))) throw fault('ResourceClassNotFound', { name })
+    if (newName === name) return
+    if (!(await createClass(placement, newName))) throw fault('ResourceClassExists', { name: newName })
+    const db = tables(placement)
+    const renamed = { resource_class: newName }
+    await db.updateTable('placement_inventories').set(renamed).where('resource_class', '=', name).execute()
+    await db.updateTable('placement_allocations').set(renamed).where('resource_class', '=', name).execute()
+    await db.deleteFrom('placement_resource_classes').where('name', '=', name).execute()
+  })
+}
