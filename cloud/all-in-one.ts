@@ -1,5 +1,4 @@
 // One process with everything: brought up in the order in which the parts need each other, taken down in reverse.
-import { join } from 'node:path'
 import type { Api } from '@kilonova/api/server'
 import { createApi } from '@kilonova/api/server'
 import { log } from '@kilonova/base/log'
@@ -9,14 +8,15 @@ import { computeService } from '@kilonova/compute/service'
 import { bootstrap as bootstrapIdentity } from '@kilonova/identity/bootstrap'
 import { identityService } from '@kilonova/identity/service'
 import { syncSchema } from '@kilonova/store/schema'
-import { openStore } from '@kilonova/store/store'
 import { catalog } from './catalog.ts'
 import { Closing } from './closing.ts'
 import type { CloudConfig } from './config.ts'
+import { openDatabase } from './database.ts'
 import { mountHealth } from './health.ts'
 import type { Hosts } from './hosts.ts'
 import { startHosts } from './hosts.ts'
 import { listen } from './listen.ts'
+import { operatorService } from './operator/service.ts'
 import type { Parts } from './parts.ts'
 import { createParts } from './parts.ts'
 import { schemas } from './schemas.ts'
@@ -60,11 +60,7 @@ const DRAIN_MS = 10_000
 async function start(options: CloudOptions, closing: Closing): Promise<Cloud> {
   const { state, config, memory } = options
   const identity = await state.identity()
-  const store = openStore({
-    url: databaseUrl(options),
-    poolSize: config.database.pool_size,
-    synchronous: config.database.synchronous as 'FULL',
-  })
+  const store = openDatabase(options)
   closing.add('store', () => store.close())
   await syncSchema(store, schemas)
   const bus = new LocalBus()
@@ -94,21 +90,21 @@ async function start(options: CloudOptions, closing: Closing): Promise<Cloud> {
   return { url, parts, hosts, identity, stop: () => closing.close() }
 }
 
-function databaseUrl({ config, state, memory }: CloudOptions): string {
-  if (memory) return 'sqlite::memory:'
-  return config.database.url === 'sqlite:' ? `sqlite:${join(state.database)}` : config.database.url
-}
-
 async function bootstrapTheUsers({ identity }: Parts, state: StateDirectory): Promise<void> {
   const { admin: adminPassword, demo: demoPassword } = await state.credentials()
   await bootstrapIdentity(identity, { adminPassword, demoPassword, region: 'RegionOne', services: catalog })
 }
 
-function mount(api: Api, { identity, image, placement, network, compute, store }: Parts, hosts: Hosts): void {
+/** One process does everything. */
+const ROLES = ['api', 'conductor', 'agent']
+
+function mount(api: Api, parts: Parts, hosts: Hosts): void {
+  const { identity, image, placement, network, compute } = parts
   api.mount(identityService(identity))
   api.mount(image.api)
   api.mount(placement.api)
   api.mount(network.api)
   api.mount(computeService(compute))
-  mountHealth(api, { store, hosts })
+  api.mount(operatorService({ parts, hosts, roles: ROLES }))
+  mountHealth(api, { store: parts.store, hosts })
 }

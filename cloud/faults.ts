@@ -77,6 +77,12 @@ export const cloudFaults = {
     say: () => 'The database cannot be reached; nothing was changed. Try again.',
     mend: () => 'Check that PostgreSQL runs and that database.url is right.',
   },
+  DatabaseBehind: {
+    status: 409,
+    kind: '',
+    say: ({ pending }: { pending: string[] }) => `The database lacks these steps: ${pending.join(', ')}.`,
+    mend: () => 'Run them with: ./kilonova db sync.',
+  },
   WrongUsage: { status: 400, kind: '', say: ({ why }: { why: string }) => why },
   ConfigUnusable: { status: 400, kind: '', say: ({ why }: { why: string }) => why },
 } satisfies FaultTable
