@@ -71,8 +71,13 @@ export const computeFaults = {
   ServiceNotFound: { ...notFound, say: ({ id }: Named) => `Service ${id} could not be found.` },
   ServiceInUse: {
     ...conflict,
-    say: ({ id, why }: Named & { why: string }) => `Unable to delete compute service ${id}: ${why}`,
+    say: () => 'Unable to delete compute service that is hosting instances. Migrate or delete the instances first.',
   },
+  HostBinaryNotFound: {
+    ...notFound,
+    say: ({ host, binary }: { host: string; binary: string }) => `Could not find binary ${binary} on host ${host}.`,
+  },
+  UnknownServiceAction: { ...notFound, say: () => 'Unknown action' },
   HostNotFound: { ...notFound, say: ({ host }: { host: string }) => `Compute host ${host} could not be found.` },
   HypervisorNotFound: { ...notFound, say: ({ id }: Named) => `Hypervisor with ID '${id}' could not be found.` },
   NoHypervisorMatches: {

@@ -9,6 +9,7 @@ import { keypairRoutes } from './keypairs/routes.ts'
 import { policy } from './policy.ts'
 import { serverMetadataRoutes } from './server-metadata/routes.ts'
 import { serverRoutes } from './servers/routes.ts'
+import { serviceRoutes } from './services/routes.ts'
 import { MAX_VERSION, MIN_VERSION } from './versions.ts'
 
 export function computeService(compute: Compute): Service<Compute> {
@@ -22,6 +23,7 @@ export function computeService(compute: Compute): Service<Compute> {
       ...instanceActionRoutes,
       ...flavorRoutes,
       ...keypairRoutes,
+      ...serviceRoutes,
     ],
     deps: compute,
   }

@@ -67,17 +67,19 @@ export interface Setting {
   toml?: string
   /** Default: a new database in memory. It is closed with the rest. */
   store?: Store
+  /** Clients of other services, where the routes ask those. */
+  parts?: Partial<Compute>
 }
 
-/** Only the parts that need no other service: store, clock, random and options. */
+/** Compute has its store, clock, random, options and the parts given; nothing else. */
 export async function startApi(
   routes: readonly Route<Compute>[],
-  { toml = '', store: given }: Setting = {},
+  { toml = '', store: given, parts = {} }: Setting = {},
 ): Promise<ApiUnderTest> {
   const store = given ?? (await memoryStore(computeSchema))
   const clock = new VirtualClock()
   const options = readConfig(computeOptions, toml).compute
-  const compute = { store, clock, random: systemRandom, options } as unknown as Compute
+  const compute = { store, clock, random: systemRandom, options, ...parts } as unknown as Compute
   const api = createApi({
     authenticate: async (token) => (token in PROJECTS ? bearerOf(token as Caller) : undefined),
   })

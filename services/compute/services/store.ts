@@ -1,0 +1,66 @@
+// The SQL on services.
+import type { Compute } from '../compute.ts'
+import { tables } from '../compute.ts'
+import type { ServiceRow } from '../schema/tables.ts'
+
+/** In the order in which they first reported. */
+export function listServices(
+  compute: Pick<Compute, 'store'>,
+  { host, binary }: { host?: string | undefined; binary?: string | undefined } = {},
+): Promise<ServiceRow[]> {
+  let query = tables(compute).selectFrom('compute_services').selectAll()
+  if (host) query = query.where('host', '=', host)
+  if (binary) query = query.where('binary', '=', binary)
+  return query.orderBy('number').execute()
+}
+
+/** By uuid, or by the number that stood for it before 2.53. */
+export function findService(compute: Compute, id: string | number): Promise<ServiceRow | undefined> {
+  const services = tables(compute).selectFrom('compute_services').selectAll()
+  const one = typeof id === 'number' ? services.where('number', '=', id) : services.where('id', '=', id)
+  return one.executeTakeFirst()
+}
+
+export type ServiceUpdate = Partial<Pick<ServiceRow, 'disabled' | 'disabled_reason' | 'forced_down'>>
+
+/** Undefined when there is no such service. */
+export function updateService(
+  compute: Compute,
+  which: { id: string } | { host: string; binary: string },
+  update: ServiceUpdate,
+): Promise<ServiceRow | undefined> {
+  const services = tables(compute).updateTable('compute_services').set(update)
+  const one =
+    'id' in which
+      ? services.where('id', '=', which.id)
+      : services.where('host', '=', which.host).where('binary', '=', which.binary)
+  return one.returningAll().executeTakeFirst()
+}
+
+/** The ids of the service's nodes. */
+export async function nodesOf(compute: Compute, serviceId: string): Promise<string[]> {
+  const rows = await tables(compute)
+    .selectFrom('compute_nodes')
+    .select('id')
+    .where('service_id', '=', serviceId)
+    .execute()
+  return rows.map(({ id }) => id)
+}
+
+export async function hasServers(compute: Compute, host: string): Promise<boolean> {
+  const server = await tables(compute)
+    .selectFrom('compute_servers')
+    .select('id')
+    .where('host', '=', host)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst()
+  return server !== undefined
+}
+
+/** The service and its nodes. */
+export function removeService(compute: Compute, id: string): Promise<void> {
+  return compute.store.transaction(async () => {
+    await tables(compute).deleteFrom('compute_nodes').where('service_id', '=', id).execute()
+    await tables(compute).deleteFrom('compute_services').where('id', '=', id).execute()
+  })
+}
