@@ -2,10 +2,11 @@
 import type { GuestSpec } from '../agent/guest-spec.ts'
 import type { Compute } from '../compute.ts'
 import { fault } from '../faults.ts'
+import { instanceName } from '../instance-name.ts'
 import type { ServerRow } from '../schema/tables.ts'
 import type { ServerNetwork } from '../servers/networks.ts'
 import { findServer } from '../servers/store.ts'
-import { instanceName, parsed } from '../servers/view.ts'
+import { parsed } from '../servers/view.ts'
 
 /** The row of a task's server; a task whose server is gone fails with its name. */
 export async function serverOf(compute: Compute, id: string): Promise<ServerRow> {

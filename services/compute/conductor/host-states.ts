@@ -1,37 +1,10 @@
 // All hosts as the scheduler sees them: nodes with their services, and what servers use of them, in two statements.
-import { sql } from 'kysely'
 import type { HostInventory } from '../agent/protocol.ts'
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
-import { flavorNumber } from '../flavor-json.ts'
+import { type Used, usedByHost } from '../hypervisors/usage.ts'
 import type { HostState } from '../scheduler/host-state.ts'
 import { isUp } from '../services/liveness.ts'
-
-interface Used {
-  servers: number
-  vcpus: number
-  memoryMb: number
-  diskGb: number
-}
-
-/** What the servers of each host use by their flavors. */
-export async function usedByHost(compute: Compute): Promise<Map<string, Used>> {
-  const number = (name: Parameters<typeof flavorNumber>[1]) => flavorNumber(compute.store, name)
-  const disk = sql<number>`${number('rootGb')} + ${number('ephemeralGb')} + (${number('swapMb')} + 1023) / 1024`
-  const rows = await tables(compute)
-    .selectFrom('compute_servers')
-    .select(['host', (eb) => eb.fn.countAll<number>().as('servers')])
-    .select([
-      sql<number>`sum(${number('vcpus')})`.as('vcpus'),
-      sql<number>`sum(${number('memoryMb')})`.as('memoryMb'),
-      sql<number>`sum(${disk})`.as('diskGb'),
-    ])
-    .where('deleted_at', 'is', null)
-    .where('host', 'is not', null)
-    .groupBy('host')
-    .execute()
-  return new Map(rows.map(({ host, ...used }) => [host!, used]))
-}
 
 export async function hostStates(compute: Compute): Promise<HostState[]> {
   const used = await usedByHost(compute)

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Call } from '@kilonova/api/route'
 import type { GuestFlavor, GuestImage, GuestVif } from '../agent/guest-spec.ts'
+import { instanceName } from '../instance-name.ts'
 import type { ServerFaultRow, ServerRow } from '../schema/tables.ts'
 import { micros, seconds } from '../time.ts'
 import { statusOf } from './state.ts'
@@ -114,11 +115,6 @@ function hostAttributes(call: Asked, row: ServerRow): object {
     'OS-EXT-SRV-ATTR:root_device_name': row.root_device_name,
     'OS-EXT-SRV-ATTR:user_data': row.user_data,
   }
-}
-
-/** The name of the server's domain. */
-export function instanceName(number: number): string {
-  return `instance-${number.toString(16).padStart(8, '0')}`
 }
 
 function imageView(call: Asked, row: ServerRow): unknown {
