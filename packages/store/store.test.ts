@@ -72,6 +72,25 @@ onBothStores('store', (open) => {
     assert.equal((await store.as<Tables>().selectFrom('things').selectAll().executeTakeFirstOrThrow()).size, 20)
   })
 
+  it('keeps those that succeed beside one that fails', async () => {
+    const store = await open(schema)
+    const insert = (id: string, fails: boolean) =>
+      store.transaction(async () => {
+        await store.as<Tables>().insertInto('things').values(thing(id)).execute()
+        if (fails) throw new Error(`no ${id}`)
+      })
+    const ends = await Promise.allSettled([insert('a', false), insert('b', true), insert('c', false)])
+    assert.deepEqual(
+      ends.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    )
+    const rows = await store.as<Tables>().selectFrom('things').select('id').orderBy('id').execute()
+    assert.deepEqual(
+      rows.map((row) => row.id),
+      ['a', 'c'],
+    )
+  })
+
   it('names a duplicate', async () => {
     const store = await open(schema)
     await store.as<Tables>().insertInto('things').values(thing('a')).execute()

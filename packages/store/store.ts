@@ -4,6 +4,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { systemClock } from '@kilonova/base/clock'
 import type { RawBuilder } from 'kysely'
 import { Kysely, PostgresDialect, SqliteDialect, sql } from 'kysely'
+import { GroupCommit } from './group-commit.ts'
 import { postgresPool } from './postgres.ts'
 import { openSqlite } from './sqlite.ts'
 
@@ -35,11 +36,13 @@ export class Store {
   // biome-ignore lint/suspicious/noExplicitAny: each service sees its own tables through `as`
   readonly #root: Kysely<any>
   readonly #ambient = new AsyncLocalStorage<Ambient>()
+  readonly #groups: GroupCommit | undefined
 
   // biome-ignore lint/suspicious/noExplicitAny: as above
   constructor(kind: StoreKind, root: Kysely<any>) {
     this.kind = kind
     this.#root = root
+    this.#groups = kind === 'sqlite' ? new GroupCommit(root) : undefined
   }
 
   /** The query builder over the given tables, inside the running transaction if there is one. */
@@ -58,7 +61,7 @@ export class Store {
       try {
         // biome-ignore lint/suspicious/noExplicitAny: as above
         const run = (db: Kysely<any>): Promise<T> => this.#ambient.run({ db, committed }, work)
-        const result = await this.#root.transaction().execute(run)
+        const result = await (this.#groups ? this.#groups.run(run) : this.#root.transaction().execute(run))
         for (const tell of committed) tell()
         return result
       } catch (error) {
