@@ -18,7 +18,7 @@ export async function listen(api: Api, where: { host: string; port: number }): P
 const LISTENING = '0A'
 
 /** The program that listens on a TCP port, as `nginx (pid 17)`; undefined when it cannot be seen. */
-async function holderOf(port: number): Promise<string | undefined> {
+export async function holderOf(port: number): Promise<string | undefined> {
   const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
   for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
     const lines = (await readFile(table, 'utf8').catch(() => '')).split('\n').slice(1)
