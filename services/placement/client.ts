@@ -91,7 +91,8 @@ export interface PlacementClient {
   candidates(request: CandidatesRequest): Promise<Candidate[]>
   /**
    * Makes these the consumer's only allocations: all of them fit now, or NoCapacity
-   * `{ provider, class, asked, free }` and nothing changes.
+   * `{ provider, class, asked, free }` and nothing changes. What no free room would help is AmountRefused
+   * (not in the inventory's units), NoInventory or AllocationProviderUnknown.
    */
   claim(claim: Claim): Promise<void>
   /** The consumer uses nothing any more. No error if it did not. */

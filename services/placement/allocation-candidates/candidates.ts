@@ -18,20 +18,29 @@ interface Solution {
 }
 
 export function candidatesFor(world: World, request: Request): FoundCandidate[] {
-  const found = new Map<string, FoundCandidate>()
-  let trees = treesOf(world).map((tree) => candidatesOfTree(world, request, tree))
+  const found: FoundCandidate[] = []
+  const seen = new Set<string>()
+  const all = treesOf(world)
+  // Only what is shared between trees can be found from several of them.
+  const isShared = all.some(({ sharing }) => sharing.length > 0)
+  let trees = all.map((tree) => candidatesOfTree(world, request, tree))
   while (trees.length > 0) {
     const going: typeof trees = []
     for (const tree of trees) {
       const { done, value } = tree.next()
       if (done) continue
       going.push(tree)
-      found.set(keyOf(value), value)
-      if (found.size >= request.limit) return [...found.values()]
+      if (isShared) {
+        const key = keyOf(value)
+        if (seen.has(key)) continue
+        seen.add(key)
+      }
+      found.push(value)
+      if (found.length >= request.limit) return found
     }
     trees = going
   }
-  return [...found.values()]
+  return found
 }
 
 function keyOf({ mappings, allocations }: FoundCandidate): string {
