@@ -79,6 +79,10 @@ export const computeFaults = {
   },
   UnknownServiceAction: { ...notFound, say: () => 'Unknown action' },
   HostNotFound: { ...notFound, say: ({ host }: { host: string }) => `Compute host ${host} could not be found.` },
+  ComputeServiceUnavailable: {
+    ...badRequest,
+    say: ({ host }: { host: string }) => `Compute service of ${host} is unavailable at this time.`,
+  },
   HypervisorNotFound: { ...notFound, say: ({ id }: Named) => `Hypervisor with ID '${id}' could not be found.` },
   NoHypervisorMatches: {
     ...notFound,

@@ -3,6 +3,7 @@ import { computeManners } from '@kilonova/api/manners/compute'
 import type { Service } from '@kilonova/api/server'
 import type { Compute } from './compute.ts'
 import { flavorRoutes } from './flavors/routes.ts'
+import { hypervisorRoutes } from './hypervisors/routes.ts'
 import { instanceActionRoutes } from './instance-actions/routes.ts'
 import { ipRoutes } from './ips/routes.ts'
 import { keypairRoutes } from './keypairs/routes.ts'
@@ -24,6 +25,7 @@ export function computeService(compute: Compute): Service<Compute> {
       ...flavorRoutes,
       ...keypairRoutes,
       ...serviceRoutes,
+      ...hypervisorRoutes,
     ],
     deps: compute,
   }
