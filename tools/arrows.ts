@@ -56,7 +56,15 @@ const image = service({
 const placement = service({
   path: 'services/placement',
   clients: [],
-  resources: ['traits', 'resource-classes', 'resource-providers', 'inventories', 'allocations', 'candidates', 'usages'],
+  resources: [
+    'traits',
+    'resource-classes',
+    'resource-providers',
+    'inventories',
+    'allocations',
+    'allocation-candidates',
+    'usages',
+  ],
 })
 
 const network = service({

@@ -5,7 +5,6 @@ import { log } from '@kilonova/base/log'
 import type { Store } from '@kilonova/store/store'
 import type { AttemptRules } from './attempt.ts'
 import { afterRecord, attemptStep, cancelFault, growingDelay } from './attempt.ts'
-import { GroupCommit } from './group-commit.ts'
 import type { HeldTask } from './held-task.ts'
 import { taskError } from './held-task.ts'
 import type { StoreTime } from './store-time.ts'
@@ -46,7 +45,6 @@ type Mode = 'new' | 'running' | 'draining' | 'dead'
 export class Runner {
   readonly #options: RunnerOptions
   readonly #clock: Clock
-  readonly #commits: GroupCommit
   readonly #rules: AttemptRules
   readonly #working = new Map<string, Working>()
   #mode: Mode = 'new'
@@ -59,7 +57,6 @@ export class Runner {
   constructor(options: RunnerOptions) {
     this.#options = options
     this.#clock = options.rules.clock
-    this.#commits = new GroupCommit(options.store)
     this.#rules = { ...options.rules, now: () => options.time.now(), crash: () => this.#crash() }
   }
 
@@ -150,7 +147,7 @@ export class Runner {
   async #take(limit: number): Promise<HeldTask[]> {
     const { tasks } = this.#options
     try {
-      return await this.#commits.submit(() => tasks.take(limit))
+      return await this.#options.store.transaction(() => tasks.take(limit))
     } catch (error) {
       if (isStoreTrouble(error)) throw error
       return this.#takeEach(await tasks.dueIds(limit))
@@ -163,7 +160,7 @@ export class Runner {
     const held: HeldTask[] = []
     for (const id of ids) {
       try {
-        held.push(...(await this.#commits.submit(() => tasks.take(1, id))))
+        held.push(...(await this.#options.store.transaction(() => tasks.take(1, id))))
       } catch (error) {
         if (isStoreTrouble(error)) throw error
         await this.#putBack(id, error, false)
@@ -276,7 +273,7 @@ export class Runner {
 
   async #recordOnce(task: HeldTask, outcome: Outcome): Promise<HeldTask | undefined> {
     const { tasks, time, undoDeadlineMs, ended } = this.#options
-    const made = await this.#commits.submit(async () => {
+    const made = await this.#options.store.transaction(async () => {
       if (this.#mode === 'dead') throw new Error('this process is gone')
       const draining = this.#mode === 'draining'
       const change = transition(task, outcome, { now: time.now(), undoDeadlineMs, draining })
@@ -298,7 +295,9 @@ export class Runner {
     const { tasks, ended, rules } = this.#options
     const reason = taskError(error).message
     const delay = (slips: number) => growingDelay(slips, 0.5, 30, rules.random)
-    const stuck = await this.#commits.submit(() => tasks.putBack(id, { reason, held, most: rules.undoTries, delay }))
+    const stuck = await this.#options.store.transaction(() =>
+      tasks.putBack(id, { reason, held, most: rules.undoTries, delay }),
+    )
     if (!stuck) return
     log('tasks').error({ task: id, reason }, 'stuck')
     ended(id)
