@@ -1,5 +1,6 @@
 // SQLite has one writer and waits for the disk at each commit, so transactions that are asked for at the same time
 // share one: each is a savepoint of its own, all are told only after the commit.
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Kysely } from 'kysely'
 import { sql } from 'kysely'
 
@@ -29,7 +30,10 @@ export class GroupCommit {
   /** Runs `work` as one transaction: all of it is committed when this resolves, none of it when it rejects. */
   run<T>(work: (db: Db) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#queue.push({ run: work, resolve: resolve as (result: unknown) => void, reject })
+      // Whoever runs the group, each work runs in the context of its own caller.
+      const inContext = AsyncLocalStorage.snapshot()
+      const run = (db: Db): Promise<unknown> => inContext(work, db)
+      this.#queue.push({ run, resolve: resolve as (result: unknown) => void, reject })
       if (!this.#working) void this.#work()
     })
   }
@@ -45,7 +49,9 @@ export class GroupCommit {
     try {
       await this.#root.connection().execute((db) => this.#transaction(db, outcomes))
     } catch (error) {
-      for (const { waiting } of outcomes) waiting.reject(error)
+      // Nothing of the group is there; without an outcome the transaction could not even begin.
+      const refused = outcomes.length > 0 ? outcomes.map(({ waiting }) => waiting) : this.#queue.splice(0)
+      for (const waiting of refused) waiting.reject(error)
       return
     }
     for (const outcome of outcomes) {
@@ -66,14 +72,14 @@ export class GroupCommit {
   }
 
   async #savepoint(db: Db, waiting: Waiting, outcomes: Outcome[]): Promise<void> {
-    await sql`savepoint one`.execute(db)
     try {
+      await sql`savepoint one`.execute(db)
       const result = await waiting.run(db)
       await sql`release one`.execute(db)
       outcomes.push({ waiting, result })
     } catch (error) {
       outcomes.push({ waiting, error })
-      await sql`rollback to one`.execute(db)
+      await sql`rollback to one`.execute(db) // throws where there is no savepoint: then the whole group failed
       await sql`release one`.execute(db)
     }
   }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -88,6 +89,24 @@ onBothStores('store', (open) => {
     assert.deepEqual(
       rows.map((row) => row.id),
       ['a', 'c'],
+    )
+  })
+
+  it('runs each transaction in the context of its caller', async () => {
+    const store = await open(schema)
+    const who = new AsyncLocalStorage<string>()
+    const seen = (name: string) => who.run(name, () => store.transaction(async () => who.getStore()))
+    assert.deepEqual(await Promise.all(['alice', 'bob', 'carol'].map(seen)), ['alice', 'bob', 'carol'])
+  })
+
+  it('rejects the transactions of a store that is closed', async () => {
+    const store = await open(schema)
+    await store.close()
+    const insert = () => store.transaction(() => store.as<Tables>().insertInto('things').values(thing('a')).execute())
+    const ends = await Promise.allSettled([insert(), insert()])
+    assert.deepEqual(
+      ends.map(({ status }) => status),
+      ['rejected', 'rejected'],
     )
   })
 

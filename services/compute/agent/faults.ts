@@ -26,7 +26,7 @@ export const agentFaults = {
   HypervisorUnreachable: {
     status: 503,
     kind: 'serviceUnavailable',
-    say: ({ why }: { why: string }) => `Connection to the hypervisor is broken on host: ${why}`,
+    say: ({ why }: { why: string; transient: true }) => `Connection to the hypervisor is broken on host: ${why}`,
     mend: () => 'Check that libvirtd runs: systemctl status libvirtd.',
   },
   HypervisorFailed: {

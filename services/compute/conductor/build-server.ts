@@ -65,7 +65,8 @@ function elsewhere(
   return startOver({ ...input, excluded: [...input.excluded, host] }, error)
 }
 
-const MAKES_ANOTHER_TRY = ['Unreachable', 'BusTimeout']
+/** The host itself is away for a moment: the step is tried again there. */
+const AWAY = ['Unreachable', 'BusTimeout', 'HypervisorUnreachable']
 
 async function onHost<T>(
   conductor: Conductor,
@@ -75,7 +76,7 @@ async function onHost<T>(
   try {
     return await work()
   } catch (error) {
-    if (isFault(error, ...MAKES_ANOTHER_TRY)) throw error
+    if (isFault(error, ...AWAY)) throw error
     throw elsewhere(conductor, run.input, run.done.host, run.attempt, error)
   }
 }
@@ -152,6 +153,7 @@ export const buildServer = saga<BuildServer, Conductor>(buildServerTask, { obser
       onHost(run.deps, run, async () => {
         const row = await serverOf(run.deps.compute, run.input.serverId)
         await makeGuest(run.deps, row, run.done.host.host, run.signal)
+        return { waitsSince: run.deps.compute.clock.now() }
       }),
     undo: async ({ input, deps, done, signal }) => {
       const row = await findServer(deps.compute, input.serverId)
@@ -161,7 +163,7 @@ export const buildServer = saga<BuildServer, Conductor>(buildServerTask, { obser
     timeout: 1800,
   })
   .step('plugged', {
-    do: async ({ input, deps, context }) => {
+    do: async ({ input, deps, done }) => {
       const { compute } = deps
       const row = await serverOf(compute, input.serverId)
       const { vif_plugging_timeout: most, vif_plugging_is_fatal: fatal } = compute.options
@@ -170,7 +172,7 @@ export const buildServer = saga<BuildServer, Conductor>(buildServerTask, { obser
       const statuses = ports.length > 0 ? await compute.network.portStatuses(ports) : {}
       const missing = ports.filter((port) => statuses[port] !== 'ACTIVE')
       if (missing.length === 0) return
-      const waited = (compute.clock.now() - context.timestamp) / 1000
+      const waited = (compute.clock.now() - done.guest.waitsSince) / 1000
       if (waited < most) return later(LOOK_AGAIN_SECONDS, `waits until ports ${missing.join(', ')} are active`)
       if (fatal) throw fault('VirtualInterfaceTimeout', { seconds: most, ports: missing })
     },

@@ -11,7 +11,7 @@ export function domainFault(error: unknown, id: string): unknown {
 
 function libvirtFault(error: unknown & { message: string; kind: string }, id: string): Fault {
   const why = error.message
-  if (error.kind !== 'libvirt') return fault('HypervisorUnreachable', { why }, error)
+  if (error.kind !== 'libvirt') return fault('HypervisorUnreachable', { why, transient: true }, error)
   if (isLibvirtError(error, 'NO_DOMAIN')) return fault('GuestNotFound', { id }, error)
   if (isLibvirtError(error, 'OPERATION_TIMEOUT', 'RESOURCE_BUSY')) return fault('GuestBusy', { id, why }, error)
   return fault('HypervisorFailed', { why }, error)
