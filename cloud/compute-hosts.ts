@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemClock } from '@kilonova/base/clock'
 import { adminContext } from '@kilonova/base/context'
+import { systemRandom } from '@kilonova/base/random'
 import type { Bus } from '@kilonova/bus/bus'
 import type { ComputeAgentParts } from '@kilonova/compute/agent/agent'
 import { computeAgent } from '@kilonova/compute/agent/agent'
@@ -15,6 +16,7 @@ import { libvirtHypervisor } from '@kilonova/compute/agent/drivers/libvirt/libvi
 import { probeVirtType } from '@kilonova/compute/agent/drivers/libvirt/virt-type'
 import type { HostProcess } from '@kilonova/compute/agent/host-process'
 import { startHostProcess } from '@kilonova/compute/agent/host-process'
+import { limitConsoleLogs, removeUnusedImages } from '@kilonova/compute/agent/housekeeping'
 import { InstancePaths } from '@kilonova/compute/agent/instance-paths'
 import { gatherVendorData } from '@kilonova/compute/agent/metadata/vendor-data'
 import { nodeUuid } from '@kilonova/compute/agent/node-identity'
@@ -25,6 +27,7 @@ import { inspectFile } from '@kilonova/image/inspect-file'
 import type { LibvirtHost } from '@kilonova/libvirt/host'
 import type { PlugMethods } from '@kilonova/network/host'
 import { networkTopic } from '@kilonova/network/host'
+import { Periodic } from '@kilonova/tasks/periodic'
 import type { CloudConfig } from './config.ts'
 import type { StateDirectory } from './state-directory.ts'
 
@@ -92,7 +95,21 @@ export async function startLibvirtHost(needs: LibvirtNeeds): Promise<HostProcess
     diskCache: compute.disk_cache_mode as 'writeback',
     memStatsPeriod: compute.mem_stats_period_seconds,
   })
-  return serve(needs, { hypervisor, storage, nodeUuid: await nodeUuid(state.nodeUuid) })
+  const keeping = keepHouse(paths, images)
+  const serving = await serve(needs, { hypervisor, storage, nodeUuid: await nodeUuid(state.nodeUuid) })
+  const stop = async (): Promise<void> => {
+    await keeping.stop()
+    await serving.stop()
+  }
+  return { ...serving, stop }
+}
+
+/** Console logs stay bounded, and images that no server uses go after a day. */
+function keepHouse(paths: InstancePaths, images: ImageCache): Periodic {
+  const periodic = new Periodic(systemClock, systemRandom)
+  periodic.every({ name: 'compute.limit_console_logs', seconds: 60 }, () => limitConsoleLogs(paths))
+  periodic.every({ name: 'compute.run_image_cache_manager_pass', seconds: 2400 }, () => removeUnusedImages(images))
+  return periodic
 }
 
 function imageSource(image: ImageClient) {

@@ -120,7 +120,9 @@ program
   .option('--before <date>', 'purge: what ended before this date; default: 30 days ago')
   .action(async (verb, options) => (await import('./db.ts')).db(verb, options))
 
-program.command('test', 'run every test').argument('[pattern]')
+// Run by the launcher; here for --help.
+program.command('test').description('run every test, or those that match').argument('[pattern]')
+program.command('bench').description('run the benchmarks, or one').argument('[name]')
 
 try {
   await program.parseAsync()
