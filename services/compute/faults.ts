@@ -105,6 +105,10 @@ export const computeFaults = {
     say: ({ resource, limit, used }: { resource: string; limit: number; used: number }) =>
       `Quota limit ${limit} for ${resource} must be greater than or equal to already used and reserved ${used}.`,
   },
+  NoUserQuota: {
+    ...badRequest,
+    say: () => 'Quotas of single users are not supported; set the quota of the project, without user_id.',
+  },
   ImageNotActive: {
     ...badRequest,
     say: ({ id, status }: Named & { status: string }) => `Image ${id} is not active: it is ${status}.`,

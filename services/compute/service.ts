@@ -1,13 +1,16 @@
 // The compute service: what the API server mounts.
 import { computeManners } from '@kilonova/api/manners/compute'
 import type { Service } from '@kilonova/api/server'
+import { availabilityZoneRoutes } from './availability-zones/routes.ts'
 import type { Compute } from './compute.ts'
 import { flavorRoutes } from './flavors/routes.ts'
 import { hypervisorRoutes } from './hypervisors/routes.ts'
 import { instanceActionRoutes } from './instance-actions/routes.ts'
 import { ipRoutes } from './ips/routes.ts'
 import { keypairRoutes } from './keypairs/routes.ts'
+import { limitRoutes } from './limits/routes.ts'
 import { policy } from './policy.ts'
+import { quotaSetRoutes } from './quota-sets/routes.ts'
 import { serverMetadataRoutes } from './server-metadata/routes.ts'
 import { serverRoutes } from './servers/routes.ts'
 import { serviceRoutes } from './services/routes.ts'
@@ -26,6 +29,9 @@ export function computeService(compute: Compute): Service<Compute> {
       ...keypairRoutes,
       ...serviceRoutes,
       ...hypervisorRoutes,
+      ...availabilityZoneRoutes,
+      ...limitRoutes,
+      ...quotaSetRoutes,
     ],
     deps: compute,
   }

@@ -14,25 +14,26 @@ interface Zone {
   hosts: Record<string, Record<string, object>> | null
 }
 
-const COMPUTE = 'nova-compute'
-
-/** A zone with compute services is available while one of them is enabled. */
-function zoneView(name: string, services: ServiceRow[]): Zone {
-  return { zoneName: name, zoneState: { available: services.some((row) => !row.disabled) }, hosts: null }
+/** Available while one of its services is enabled; what runs on its hosts is told of available zones alone. */
+function zoneView(compute: Compute, name: string, services: ServiceRow[], detail: boolean): Zone {
+  const enabled = services.filter((row) => !row.disabled)
+  const available = enabled.length > 0
+  return { zoneName: name, zoneState: { available }, hosts: detail && available ? hostsView(compute, enabled) : null }
 }
 
-function withHosts(compute: Compute, zone: Zone, services: ServiceRow[]): Zone {
-  const hosts: Zone['hosts'] = {}
+function hostsView(compute: Compute, services: ServiceRow[]): Zone['hosts'] {
+  const hosts: NonNullable<Zone['hosts']> = {}
   for (const row of services) {
-    hosts[row.host] ??= {}
-    hosts[row.host]![row.binary] = {
-      active: !row.disabled,
-      available: isUp(compute, row),
-      updated_at: micros(row.last_seen_at),
+    const available = isUp(compute, row)
+    hosts[row.host] = {
+      ...hosts[row.host],
+      [row.binary]: { active: true, available, updated_at: micros(row.last_seen_at) },
     }
   }
-  return { ...zone, hosts }
+  return hosts
 }
+
+const COMPUTE = 'nova-compute'
 
 /** Available ones first, as Nova lists them. */
 function availableFirst(zones: Zone[]): Zone[] {
@@ -47,7 +48,8 @@ export const availabilityZoneRoutes = [
     success: 200,
     handler: async (compute) => {
       const services = await listServices(compute, { binary: COMPUTE })
-      const zones = (await availabilityZones(compute)).map((name) => zoneView(name, services))
+      const names = await availabilityZones(compute)
+      const zones = names.map((name) => zoneView(compute, name, services, false))
       return { availabilityZoneInfo: availableFirst(zones) }
     },
   }),
@@ -60,8 +62,9 @@ export const availabilityZoneRoutes = [
       const services = await listServices(compute)
       const hosted = services.filter((row) => row.binary === COMPUTE)
       const others = services.filter((row) => row.binary !== COMPUTE)
-      const zones = (await availabilityZones(compute)).map((name) => withHosts(compute, zoneView(name, hosted), hosted))
-      const internal = others.length > 0 ? [withHosts(compute, zoneView('internal', others), others)] : []
+      const names = await availabilityZones(compute)
+      const zones = names.map((name) => zoneView(compute, name, hosted, true))
+      const internal = others.length > 0 ? [zoneView(compute, 'internal', others, true)] : []
       return { availabilityZoneInfo: availableFirst([...internal, ...zones]) }
     },
   }),
