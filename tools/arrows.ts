@@ -96,6 +96,7 @@ const compute = service({
     'services/volume/client.ts',
   ],
   resources: [
+    'discovery',
     'flavors',
     'keypairs',
     'server-groups',

@@ -30,6 +30,7 @@ const overQuota = ({ over, requested, used, allowed }: Over): string =>
 
 export const computeFaults = {
   BadRequest: { ...badRequest, say: ({ message }: Said) => message },
+  NoSuchDocument: { ...notFound, say: () => 'The resource could not be found.' },
   InstanceNotFound: { ...notFound, say: ({ id }: Named) => `Instance ${id} could not be found.` },
   InstanceIsLocked: { ...conflict, say: ({ id }: Named) => `Instance ${id} is locked` },
   InstanceInvalidState: {

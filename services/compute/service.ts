@@ -3,6 +3,7 @@ import { computeManners } from '@kilonova/api/manners/compute'
 import type { Service } from '@kilonova/api/server'
 import { availabilityZoneRoutes } from './availability-zones/routes.ts'
 import type { Compute } from './compute.ts'
+import { discoveryRoutes } from './discovery/routes.ts'
 import { flavorRoutes } from './flavors/routes.ts'
 import { hypervisorRoutes } from './hypervisors/routes.ts'
 import { instanceActionRoutes } from './instance-actions/routes.ts'
@@ -21,6 +22,7 @@ export function computeService(compute: Compute): Service<Compute> {
     manners: computeManners({ min: MIN_VERSION, max: MAX_VERSION }),
     policy,
     routes: [
+      ...discoveryRoutes,
       ...serverRoutes,
       ...ipRoutes,
       ...serverMetadataRoutes,

@@ -23,7 +23,7 @@ const WITH_PROJECT = /^\/(v2\.1|v2)\/([0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3
 function rewrite(path: string): Rewritten {
   const match = WITH_PROJECT.exec(path)
   const plain = match ? `/${match[1]}${match[3]}` : path
-  const legacy = /^\/v2(\/|$)/.test(plain)
+  const legacy = /^\/v2\/[^/]/.test(plain) // /v2 alone is the document of that version
   const current = legacy ? plain.replace(/^\/v2/, '/v2.1') : plain
   return {
     path: current.replace(/\.json$/, ''),
