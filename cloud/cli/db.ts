@@ -133,7 +133,7 @@ async function mustBeWritable(tried: Promise<unknown>, { state: { path } }: Data
     await tried
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') throw fault('NoState', { path }, error)
+    if (code === 'ENOENT') throw fault('NoState', { path })
     if (code === 'EACCES') throw fault('RootNeeded', { why: `${path} belongs to somebody else` }, error)
     throw error
   }
