@@ -1,14 +1,19 @@
 // The extra specs of a flavor.
+import type { Call } from '@kilonova/api/route'
 import { fault } from '../faults.ts'
 import { route } from '../route.ts'
+import { checkExtraSpecs } from './extra-spec-rules.ts'
 import { CreateExtraSpecs, UpdateExtraSpec } from './schema.ts'
 import { extraSpecsOf, getFlavor, removeExtraSpec, setExtraSpecs } from './store.ts'
 
 const ALL = '/v2.1/flavors/:flavorId/os-extra_specs'
 const ONE = `${ALL}/:key`
 
-function texts(specs: Record<string, string | number>): Record<string, string> {
-  return Object.fromEntries(Object.entries(specs).map(([key, value]) => [key, String(value)]))
+/** As they are kept; checked from 2.86 on. */
+function textsOf({ at }: Pick<Call, 'at'>, specs: Record<string, string | number>): Record<string, string> {
+  const texts = Object.fromEntries(Object.entries(specs).map(([key, value]) => [key, String(value)]))
+  if (at('2.86')) checkExtraSpecs(texts)
+  return texts
 }
 
 export const extraSpecRoutes = [
@@ -28,10 +33,12 @@ export const extraSpecRoutes = [
     policy: 'os-flavor-extra-specs:create',
     body: CreateExtraSpecs,
     success: 200,
-    handler: async (compute, { context, params, body }) => {
-      const { id } = await getFlavor(compute, context, params['flavorId']!)
-      await setExtraSpecs(compute, id, texts(body.extra_specs))
-      return body
+    handler: async (compute, call) => {
+      const { extra_specs: specs } = call.body
+      const texts = textsOf(call, specs)
+      const { id } = await getFlavor(compute, call.context, call.params['flavorId']!)
+      await setExtraSpecs(compute, id, texts)
+      return { extra_specs: specs }
     },
   }),
   route({
@@ -53,10 +60,12 @@ export const extraSpecRoutes = [
     policy: 'os-flavor-extra-specs:update',
     body: UpdateExtraSpec,
     success: 200,
-    handler: async (compute, { context, params, body }) => {
+    handler: async (compute, call) => {
+      const { params, body } = call
+      const texts = textsOf(call, body)
       if (!Object.hasOwn(body, params['key']!)) throw fault('BadRequest', { message: 'Request body and URI mismatch' })
-      const { id } = await getFlavor(compute, context, params['flavorId']!)
-      await setExtraSpecs(compute, id, texts(body))
+      const { id } = await getFlavor(compute, call.context, params['flavorId']!)
+      await setExtraSpecs(compute, id, texts)
       return body
     },
   }),

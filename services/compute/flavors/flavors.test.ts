@@ -5,6 +5,7 @@ import { computeSchema } from '../schema/compute-schema.ts'
 import type { ApiUnderTest } from '../testing-api.ts'
 import { PROJECTS, startApi } from '../testing-api.ts'
 import { defaultFlavors } from './defaults.ts'
+import { checkExtraSpecs } from './extra-spec-rules.ts'
 import { flavorForServer } from './for-server.ts'
 import { flavorRoutes } from './routes.ts'
 import { findFlavor } from './store.ts'
@@ -227,6 +228,51 @@ test('extra specs are added, replaced, read and removed', () =>
     assert.equal((await api.ask(`POST ${path}`, { body: specs })).status, 403)
     assert.equal((await api.ask('GET /v2.1/flavors/11/os-extra_specs')).status, 404)
   }))
+
+describe('extra specs are checked from 2.86 on', () => {
+  const good: [string, string][] = [
+    ['hw:cpu_policy', 'shared'],
+    ['hw:numa_cpus.12', '0-3,^2'],
+    ['hw:mem_page_size', '1GB'],
+    ['quota:disk_read_bytes_sec', '1000'],
+    ['quota:cpu_shares_level', 'high'],
+    ['resources:VCPU', '2'],
+    ['resources_net:CUSTOM_A', '0'],
+    ['trait:HW_CPU_X86_AVX', 'required'],
+    ['capabilities:cpu_info:features', '<in> aes'],
+    ['my:own', 'anything'],
+    ['nothing', 'anything'],
+    ['constructor', 'anything'],
+  ]
+  const unknown = (name: string) => `extra spec '${name}' does not appear to be a valid extra spec.`
+  const bad: [string, string, string][] = [
+    ['hw:cpu_policy', 'best', "'best' is not one of: dedicated, shared, mixed."],
+    ['hw:beer', '1', unknown('hw:beer')],
+    ['hw:numa_cpus.x', '1', unknown('hw:numa_cpus.x')],
+    ['hw:numa_nodes', '0', "'0' is less than the min value of '1'."],
+    ['hw:numa_nodes', 'two', "'two' is not a valid integer value."],
+    ['hw:redirected_usb_ports', '16', "'16' is greater than the max value of '15'."],
+    ['hw:boot_menu', 'maybe', "'maybe' is not a valid boolean-like value."],
+    ['trait:CUSTOM_A', 'optional', "'optional' is not one of: required, forbidden."],
+    ['group_policy', 'x', "'x' is not one of: isolate, none."],
+  ]
+  test('good ones', () => {
+    for (const [name, value] of good) checkExtraSpecs({ [name]: value })
+  })
+  test('bad ones', () => {
+    for (const [name, value, why] of bad) {
+      assert.throws(() => checkExtraSpecs({ [name]: value }), { status: 400, message: `Validation failed; ${why}` })
+    }
+  })
+  test('in requests', () =>
+    withApi(async (api) => {
+      await create(api, { ...small, id: '10' })
+      const body = { extra_specs: { 'hw:cpu_policy': 'best' } }
+      const post = (version: string) => api.ask('POST /v2.1/flavors/10/os-extra_specs', { as: 'admin', version, body })
+      assert.equal((await post('2.86')).status, 400)
+      assert.equal((await post('2.85')).status, 200)
+    }))
+})
 
 onBothStores('lists of flavors', (open) => {
   let api: ApiUnderTest
