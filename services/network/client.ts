@@ -1,5 +1,9 @@
 // How other services ask network, in process.
 import type { RequestContext } from '@kilonova/base/context'
+import { allPorts, portStatuses, portsOfDevice, vifsOf } from './conductor/network-info.ts'
+import { groupIds, planNics } from './conductor/plan-nics.ts'
+import { bindServerPort, createServerPort, deleteServerPort, unbindServerPort } from './conductor/server-ports.ts'
+import type { Network } from './network.ts'
 
 /** One NIC as a create request names it. */
 export interface RequestedNetwork {
@@ -113,8 +117,23 @@ export interface NetworkClient {
 
 /** Told to compute on the topic `compute.events`, method `networkEvent`, after a port's change is committed. */
 export interface NetworkEvent {
-  name: 'network-vif-plugged' | 'network-vif-unplugged' | 'network-vif-deleted' | 'network-changed'
+  name: 'network-vif-plugged' | 'network-vif-deleted' | 'network-changed'
   serverId: string
   portId: string
   status: 'completed' | 'failed'
+}
+
+export function networkClient(network: Network): NetworkClient {
+  return {
+    validateRequested: (context, requested, { count }) => planNics(network, context, requested, count),
+    validateSecurityGroups: (context, namesOrIds) => groupIds(network, context, namesOrIds),
+    createPort: (context, port) => createServerPort(network, context, port),
+    bindPort: (_, port) => bindServerPort(network, port),
+    unbindPort: (_, { portId }) => unbindServerPort(network, portId),
+    deletePort: (_, { portId }) => deleteServerPort(network, portId),
+    portStatuses: (portIds) => portStatuses(network, portIds),
+    vifs: (portIds) => vifsOf(network, portIds),
+    portsOfDevice: (deviceId) => portsOfDevice(network, deviceId),
+    allPorts: () => allPorts(network),
+  }
 }

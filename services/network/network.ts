@@ -1,15 +1,12 @@
 // The parts that network's commands and handlers work with.
 import type { Clock } from '@kilonova/base/clock'
-import type { Config } from '@kilonova/base/options'
 import type { Random } from '@kilonova/base/random'
 import type { Bus } from '@kilonova/bus/bus'
 import type { Store } from '@kilonova/store/store'
 import type { Kysely } from 'kysely'
 import type { Changes } from './changes.ts'
-import type { networkOptions } from './options.ts'
+import type { NetworkOptions } from './options.ts'
 import type { NetworkTables } from './schema/tables.ts'
-
-export type NetworkOptions = Config<typeof networkOptions>['network']
 
 export interface Network {
   readonly store: Store

@@ -3,7 +3,18 @@ import type { SqlBool } from 'kysely'
 import { sql } from 'kysely'
 import { fault } from '../faults.ts'
 import type { Listed } from '../listing.ts'
-import { bool, chosenFields, everything, isTrue, listReply, listRows, nothing, number, standardColumns, text } from '../listing.ts'
+import {
+  bool,
+  chosenFields,
+  everything,
+  isTrue,
+  listReply,
+  listRows,
+  nothing,
+  number,
+  standardColumns,
+  text,
+} from '../listing.ts'
 import { route } from '../route.ts'
 import type { NetworkRow } from '../schema/tables.ts'
 import { itemsOf } from '../standard.ts'

@@ -121,10 +121,11 @@ export async function takeDefault(
   network: Network,
   port: ForPort,
   subnets: readonly SubnetRow[],
+  versions: readonly (4 | 6)[] = [4, 6],
 ): Promise<FixedIp[]> {
-  const parts = subnets.map(subnetParts)
+  const parts = subnets.map(subnetParts).filter(({ version }) => versions.includes(version))
   const taken: FixedIp[] = []
-  for (const version of [4, 6] as const) {
+  for (const version of versions) {
     const pooled = parts.filter((subnet) => subnet.version === version && !subnet.isAutomatic)
     if (pooled.length === 0) continue
     const ip = await takeFromAny(network, port, pooled, taken.length)

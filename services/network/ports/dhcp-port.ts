@@ -1,7 +1,8 @@
 // The port of a network's DHCP server: there while a subnet has DHCP, with an address in each such subnet.
-import { subnetsOf } from '../networks/rows.ts'
+
 import type { Network } from '../network.ts'
 import { tables } from '../network.ts'
+import { subnetsOf } from '../networks/rows.ts'
 import type { NetworkRow, PortRow } from '../schema/tables.ts'
 import { chooseAddresses, takeChosen } from './allocate.ts'
 import { ownBinding } from './binding.ts'

@@ -1,8 +1,8 @@
 // A port's row with its MAC, addresses and groups; and its end. What the API, routers and DHCP share.
 import { fault } from '../faults.ts'
-import { subnetsOf } from '../networks/rows.ts'
 import type { Network } from '../network.ts'
 import { isReferenceFault, tables } from '../network.ts'
+import { subnetsOf } from '../networks/rows.ts'
 import type { NetworkRow, PortRow } from '../schema/tables.ts'
 import { newStandard } from '../standard.ts'
 import { removeTags } from '../tags.ts'
@@ -14,6 +14,8 @@ export interface NewPortRow extends Partial<Omit<PortRow, 'network_id' | 'projec
   projectId: string
   /** None: addresses as the network has room; empty: no address. */
   fixedIps?: readonly WantedIp[] | undefined
+  /** Which addresses a port gets that asks for none. Default: both. */
+  versions?: readonly (4 | 6)[]
   securityGroupIds?: readonly string[]
 }
 
@@ -30,13 +32,13 @@ export async function insertPort(network: Network, on: NetworkRow, wanted: NewPo
   const subnets = await subnetsOf(network, [on.id])
   const fixedIps = wanted.fixedIps
     ? await takeChosen(network, row, chooseAddresses(network, row, subnets, wanted.fixedIps))
-    : await takeDefault(network, row, subnets)
+    : await takeDefault(network, row, subnets, wanted.versions)
   await joinGroups(network, row.id, wanted.securityGroupIds ?? [])
   return { row, fixedIps }
 }
 
 async function insertRow(network: Network, on: NetworkRow, wanted: NewPortRow): Promise<PortRow> {
-  const { projectId, fixedIps: _, securityGroupIds: __, mac_address, ...given } = wanted
+  const { projectId, fixedIps: _, securityGroupIds: __, versions: ___, mac_address, ...given } = wanted
   const base: PortRow = {
     ...newStandard(network, projectId, given),
     network_id: on.id,

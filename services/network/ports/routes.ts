@@ -22,8 +22,10 @@ function byFixedIps(values: readonly string[]): Condition {
     const [name = '', ...rest] = value.split('=')
     asked.set(name, [...(asked.get(name) ?? []), rest.join('=')])
   }
-  const conditions = [...asked].map(([name, wanted]) => sql`id in (
-    select a.port_id from network_ip_allocations a where ${allocationWhere(name, wanted)})`)
+  const conditions = [...asked].map(
+    ([name, wanted]) => sql`id in (
+    select a.port_id from network_ip_allocations a where ${allocationWhere(name, wanted)})`,
+  )
   return sql<SqlBool>`(${sql.join(conditions, sql` and `)})`
 }
 
@@ -34,9 +36,7 @@ function allocationWhere(name: string, wanted: readonly string[]): Condition {
     case 'subnet_id':
       return sql<SqlBool>`a.subnet_id in (${sql.join(wanted)})`
     case 'ip_address_substr': {
-      const holdsPart = wanted.map(
-        (part) => sql`length(replace(a.ip_address, ${part}, '')) < length(a.ip_address)`,
-      )
+      const holdsPart = wanted.map((part) => sql`length(replace(a.ip_address, ${part}, '')) < length(a.ip_address)`)
       return sql<SqlBool>`(${sql.join(holdsPart, sql` or `)})`
     }
     default:

@@ -20,7 +20,13 @@ export interface SubnetParts {
 
 export function subnetParts(row: SubnetRow): SubnetParts {
   const pools = parsed<Pool[]>(row.allocation_pools_json).map(rangeOf)
-  return { row, version: row.ip_version === 6 ? 6 : 4, cidr: parseCidr(row.cidr)!, pools, isAutomatic: isAutomatic(row) }
+  return {
+    row,
+    version: row.ip_version === 6 ? 6 : 4,
+    cidr: parseCidr(row.cidr)!,
+    pools,
+    isAutomatic: isAutomatic(row),
+  }
 }
 
 export function isAutomatic({ ipv6_address_mode }: Pick<SubnetRow, 'ipv6_address_mode'>): boolean {

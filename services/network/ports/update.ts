@@ -2,9 +2,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Call } from '@kilonova/api/route'
 import { fault } from '../faults.ts'
-import { subnetsOf } from '../networks/rows.ts'
 import type { Network } from '../network.ts'
 import { tables } from '../network.ts'
+import { subnetsOf } from '../networks/rows.ts'
 import type { PortRow } from '../schema/tables.ts'
 import { changed, checkRevision, flag } from '../standard.ts'
 import type { FixedIp, WantedIp } from './allocate.ts'
@@ -39,7 +39,9 @@ async function changePort(network: Network, call: Call, row: PortRow, asked: Por
   const before = await partsOf(network, row.id)
   if (change.mac_address !== row.mac_address) await changeMac(network, row, change.mac_address)
   const moved = { ...row, ...change }
-  const fixedIps = asked.fixed_ips ? await changeAddresses(network, moved, before.fixedIps, asked.fixed_ips) : before.fixedIps
+  const fixedIps = asked.fixed_ips
+    ? await changeAddresses(network, moved, before.fixedIps, asked.fixed_ips)
+    : before.fixedIps
   const groups =
     asked.security_groups === undefined
       ? before.groups

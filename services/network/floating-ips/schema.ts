@@ -1,0 +1,38 @@
+// Bodies of floating IPs.
+import { nullable, uuid } from '@kilonova/api/fields'
+import { closed } from '@kilonova/api/versions'
+import type { Static } from 'typebox'
+import { Type } from 'typebox'
+import { described, owned } from '../standard.ts'
+
+const address = Type.String({ maxLength: 64 })
+
+const fields = {
+  ...described,
+  port_id: Type.Optional(nullable(uuid())),
+  fixed_ip_address: Type.Optional(nullable(address)),
+}
+
+const NewFloatingIp = Type.Object(
+  {
+    ...fields,
+    ...owned,
+    floating_network_id: uuid(),
+    floating_ip_address: Type.Optional(nullable(address)),
+    subnet_id: Type.Optional(nullable(uuid())),
+  },
+  closed,
+)
+const FloatingIpChange = Type.Object(fields, closed)
+
+export const CreateFloatingIps = Type.Object(
+  {
+    floatingip: Type.Optional(NewFloatingIp),
+    floatingips: Type.Optional(Type.Array(NewFloatingIp, { minItems: 1 })),
+  },
+  closed,
+)
+export const UpdateFloatingIp = Type.Object({ floatingip: FloatingIpChange }, closed)
+
+export type NewFloatingIp = Static<typeof NewFloatingIp>
+export type FloatingIpChange = Static<typeof FloatingIpChange>
