@@ -39,7 +39,7 @@ export async function db(verb: string, options: DbOptions): Promise<void> {
 }
 
 async function sync(needs: DatabaseNeeds): Promise<void> {
-  await mustBeWritable(needs.state.prepare(), needs)
+  await mustBeWritable(makeRoom(needs), needs)
   await alone(needs, async (store) => {
     const ran = await syncStepwise(store, schemas, say)
     say(ran === 0 ? 'Nothing to do: the database is up to date.' : `${ran} ${ran === 1 ? 'step' : 'steps'} done.`)
@@ -121,6 +121,11 @@ async function alone(needs: DatabaseNeeds, work: (store: Store) => Promise<void>
     await store.close()
     lock?.release()
   }
+}
+
+async function makeRoom({ state }: DatabaseNeeds): Promise<void> {
+  await state.prepare()
+  await access(state.path, constants.W_OK)
 }
 
 async function mustExist(needs: DatabaseNeeds): Promise<void> {
