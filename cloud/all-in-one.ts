@@ -8,6 +8,7 @@ import { computeService } from '@kilonova/compute/service'
 import { bootstrap as bootstrapIdentity } from '@kilonova/identity/bootstrap'
 import { identityService } from '@kilonova/identity/service'
 import { syncSchema } from '@kilonova/store/schema'
+import { fillStore } from './bootstrap.ts'
 import { catalog } from './catalog.ts'
 import { Closing } from './closing.ts'
 import type { CloudConfig } from './config.ts'
@@ -73,6 +74,7 @@ async function start(options: CloudOptions, closing: Closing): Promise<Cloud> {
     owner: `${identity.host}-${memory ? process.pid : identity.tag}`,
   })
   await bootstrapTheUsers(parts, state)
+  await fillStore(parts, options.driver)
   await parts.image.start()
   closing.add('image', () => parts.image.stop())
   addConductorTasks(parts.compute)
@@ -100,11 +102,11 @@ const ROLES = ['api', 'conductor', 'agent']
 
 function mount(api: Api, parts: Parts, hosts: Hosts): void {
   const { identity, image, placement, network, compute } = parts
+  mountHealth(api, { store: parts.store, hosts }) // before the services: hooks hold for routes that come after them
   api.mount(identityService(identity))
   api.mount(image.api)
   api.mount(placement.api)
   api.mount(network.api)
   api.mount(computeService(compute))
   api.mount(operatorService({ parts, hosts, roles: ROLES }))
-  mountHealth(api, { store: parts.store, hosts })
 }

@@ -1,12 +1,18 @@
 // What a new cloud holds besides its users: flavors, networks and the image. Each is made once.
 import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
+import { run } from '@kilonova/base/command'
 import { adminContext } from '@kilonova/base/context'
 import { errorChain } from '@kilonova/base/fault'
 import { log } from '@kilonova/base/log'
+import { defaultFlavors } from '@kilonova/compute/flavors/defaults'
+import { DEFAULT_DOMAIN } from '@kilonova/identity/bootstrap'
 import type { NewImageInfo } from '@kilonova/image/client'
+import { bootstrapNetwork } from '@kilonova/network/bootstrap'
 import type { Cloud } from './all-in-one.ts'
+import { fault } from './faults.ts'
 import { buildGuestImage } from './guest-image/build.ts'
+import type { Parts } from './parts.ts'
 import type { StateDirectory } from './state-directory.ts'
 
 const IMAGE = 'kilonova-tiny'
@@ -15,6 +21,28 @@ export interface Filling {
   driver: 'libvirt' | 'fake'
   state: StateDirectory
   signal: AbortSignal
+}
+
+/** Before the cloud answers: it takes milliseconds, and nothing when it was done before. */
+export async function fillStore({ compute, identity, network }: Parts, driver: Filling['driver']): Promise<void> {
+  await defaultFlavors(compute)
+  const projectId = async (name: string): Promise<string | undefined> =>
+    (await identity.projects.rows.find({ name, domain_id: DEFAULT_DOMAIN, is_domain: 0 }))?.id
+  const [demoProjectId, adminProjectId] = [await projectId('demo'), await projectId('admin')]
+  if (!demoProjectId || !adminProjectId) return // an operator has removed them: there is nobody to own the networks
+  const publicCidr = driver === 'fake' ? PUBLIC_CIDRS[0]! : await freeCidr(PUBLIC_CIDRS)
+  await bootstrapNetwork(network.network, { demoProjectId, adminProjectId, privateCidr: '10.0.0.0/24', publicCidr })
+}
+
+const PUBLIC_CIDRS = Array.from({ length: 252 }, (_, i) => `172.24.${i + 4}.0/24`)
+
+/** The first of these prefixes that the host has no route into. Clouds on one host need different ones. */
+async function freeCidr(cidrs: readonly string[]): Promise<string> {
+  const { stdout } = await run('ip', ['-4', '-j', 'route', 'show', 'table', 'all'])
+  const routes = (JSON.parse(stdout) as { dst: string }[]).map(({ dst }) => dst)
+  const free = cidrs.find((cidr) => !routes.some((dst) => dst.startsWith(cidr.replace(/0\/24$/, ''))))
+  if (!free) throw fault('NoFreePrefix', {})
+  return free
 }
 
 /** The image takes seconds at the first start, so the cloud answers meanwhile; a failure is tried again at the next. */

@@ -47,6 +47,12 @@ export const cloudFaults = {
     say: ({ pid, seconds }: { pid: number; seconds: number }) => `Process ${pid} did not end within ${seconds} s.`,
     mend: ({ pid }: { pid: number; seconds: number }) => `It can be killed (kill -9 ${pid}): nothing is lost by that.`,
   },
+  NoFreePrefix: {
+    status: 500,
+    kind: '',
+    say: () => 'All of 172.24.4.0/24 to 172.24.255.0/24 are routed on this host; the public network needs one of them.',
+    mend: () => 'Remove a route that is not used any more: ip route.',
+  },
   DemoLacks: {
     status: 500,
     kind: '',

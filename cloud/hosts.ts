@@ -43,7 +43,7 @@ async function startFakeHosts({ fakeHosts, memory, parts, config, state }: Hosts
   const computes: HostProcess[] = []
   const networks: NetworkHost[] = []
   for (const host of names) {
-    const network = await startFakeNetwork({ host, parts, state, keep: !memory })
+    const network = await startFakeNetwork({ host, parts, state, config })
     networks.push(network)
     closing.add(`network of ${host}`, () => network.stop())
     const compute = await startFakeHost({ host, bus: parts.bus, config, state }, !memory)
