@@ -8,6 +8,11 @@ const WHOLE_BODY = /^\{.*\}(?= (?:is|does|has) )/s
 
 export const manners: Manners = {
   ...networkManners,
+  envelope: (fault, requestId) =>
+    networkManners.envelope(
+      fault.status === 403 && fault.kind === '' ? { ...fault, kind: 'PolicyNotAuthorized' } : fault,
+      requestId,
+    ),
   invalid(problem, where) {
     const missing = MISSING.exec(problem.reason)
     if (missing) return `Failed to parse request. Required attribute '${missing[1]}' not specified`
