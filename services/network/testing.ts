@@ -5,7 +5,6 @@ import type { Clock } from '@kilonova/base/clock'
 import { systemClock } from '@kilonova/base/clock'
 import { makeContext } from '@kilonova/base/context'
 import { readConfig } from '@kilonova/base/options'
-import { seededRandom } from '@kilonova/base/random'
 import { LocalBus } from '@kilonova/bus/local'
 import type { Store } from '@kilonova/store/store'
 import { memoryStore } from '@kilonova/store/testing'
@@ -83,10 +82,10 @@ export async function testCloud({
 }: TestCloudOptions = {}): Promise<TestCloud> {
   const store = given ?? (await memoryStore(networkSchema))
   const bus = new LocalBus(clock)
-  const service = createNetworkService({ store, bus, options: optionsWith(options), clock, random: seededRandom(7) })
+  const service = createNetworkService({ store, bus, options: optionsWith(options), clock })
   const events: NetworkEvent[] = []
-  await bus.serve('compute.events', {
-    networkEvent: async (event: NetworkEvent) => {
+  await bus.serve<{ networkEvent(event: NetworkEvent): Promise<null> }>('compute.events', {
+    networkEvent: async (event) => {
       events.push(event)
       return null
     },
