@@ -1,6 +1,8 @@
 // Subnets made, changed and removed.
 import type { Call } from '@kilonova/api/route'
 import type { RequestContext } from '@kilonova/base/context'
+import type { SqlBool } from 'kysely'
+import { sql } from 'kysely'
 import { formatCidr, overlap, parseCidr } from '../addresses.ts'
 import { fault } from '../faults.ts'
 import type { Network } from '../network.ts'
@@ -179,10 +181,9 @@ export async function deleteSubnet(network: Network, call: Call): Promise<void> 
       call.require('delete_subnet', { projectId: row.project_id })
       checkRevision(call.headers, row)
       await freeAddresses(network, row)
-      await tables(network).updateTable('network_subnets').set({ enable_dhcp: 0 }).where('id', '=', id).execute()
-      await syncDhcpPort(network, await getNetwork(network, { ...call.context, isAdmin: true }, row.network_id))
       await tables(network).deleteFrom('network_subnets').where('id', '=', id).execute()
       await removeTags(network, id)
+      await syncDhcpPort(network, await getNetwork(network, { ...call.context, isAdmin: true }, row.network_id))
       await touchNetwork(network, row.network_id)
     })
   } catch (error) {
@@ -192,16 +193,14 @@ export async function deleteSubnet(network: Network, call: Call): Promise<void> 
 }
 
 async function freeAddresses(network: Network, row: SubnetRow): Promise<void> {
-  if (!isAutomatic(row)) return
-  const routers = tables(network)
-    .selectFrom('network_ports')
-    .select('id')
-    .where('network_id', '=', row.network_id)
-    .where('device_owner', 'like', 'network:router%')
+  const going = isAutomatic(row)
+    ? sql<SqlBool>`device_owner not like 'network:router%'`
+    : sql<SqlBool>`device_owner = 'network:dhcp'`
+  const ports = tables(network).selectFrom('network_ports').select('id').where('network_id', '=', row.network_id)
   await tables(network)
     .deleteFrom('network_ip_allocations')
     .where('subnet_id', '=', row.id)
-    .where('port_id', 'not in', routers)
+    .where('port_id', 'in', ports.where(going))
     .execute()
 }
 
