@@ -61,7 +61,7 @@ describe('an explanation in words', () => {
       '',
       `last operation: server.build, asked for at ${AT} by req-1`,
       '  done after 2.5 s',
-      '  host  done  0.2 s',
+      '  host  done  200 ms',
       '',
       'what to do:',
       '  Nothing: all is well with it.',

@@ -54,7 +54,7 @@ function operationLines(operation: ExplainedOperation | null, now: number): stri
     ...(operation.reason === null || operation.reason === operation.error?.message
       ? []
       : [`  it says: ${plain(operation.reason)}`]),
-    ...tableLines(steps.map(stepRow)),
+    ...tableLines(steps.map((step) => stepRow(step, operation.error?.message))),
   ]
 }
 
@@ -66,9 +66,11 @@ function outcomeOf({ state, direction, owner, attempt }: ExplainedOperation): st
   return `${word}${again}${owner === null ? '' : `, held by ${plain(owner)},`}`
 }
 
-function stepRow({ step, direction, attempt, outcome, seconds, tries, error }: ExplainedStep): string[] {
+/** What the whole operation failed for is told below it. */
+function stepRow(ran: ExplainedStep, whole: string | undefined): string[] {
+  const { step, direction, attempt, outcome, seconds, tries, error } = ran
   const name = direction === 'undo' ? `undo ${step}` : step
   const more = [...(attempt > 1 ? [`attempt ${attempt}`] : []), ...(tries > 0 ? [`${tries} failed before`] : [])]
-  const said = [...more, ...(error ? [error.message] : [])].join(': ')
+  const said = [...more, ...(error && error.message !== whole ? [error.message] : [])].join(': ')
   return [`  ${name}`, outcome ?? 'runs', duration(seconds), said]
 }

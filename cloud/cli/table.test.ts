@@ -23,8 +23,9 @@ describe('text for terminals', () => {
 
   it('says durations in two units', () => {
     const cases: [number, string][] = [
-      [0.04, '0 s'],
-      [0.25, '0.3 s'],
+      [0.0404, '40 ms'],
+      [0.9996, '1 s'],
+      [1.25, '1.3 s'],
       [9.96, '10 s'],
       [59.4, '59 s'],
       [60, '1 min 0 s'],

@@ -75,7 +75,7 @@ const cases: [what: string, parts: Partial<Facts>, advice: RegExp][] = [
   [
     'no room',
     { server: broken, operation: failed, placement: [{ filter: 'resources', hosts: 1, nearest: null }] },
-    /smaller flavor/,
+    /^Choose a smaller flavor.*\nThen delete it/,
   ],
   ['host down', { host: { name: 'h', up: false, last_seen_at: AT, disabled_reason: null } }, /^Look at the host h/],
   ['error without records', { server: broken, operation: null }, /Nothing is recorded of what failed; then delete/],

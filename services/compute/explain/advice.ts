@@ -1,5 +1,5 @@
 // What to do about a server in its state. Pure: from the facts alone.
-import type { ExplainedOperation, ExplainedServer, Explanation, RemovedHosts } from './explanation.ts'
+import type { ExplainedOperation, ExplainedServer, Explanation } from './explanation.ts'
 
 export type Facts = Omit<Explanation, 'advice'>
 
@@ -12,15 +12,16 @@ const BY_FILTER: Record<string, string> = {
 }
 
 export function adviceOf(facts: Facts): string[] {
-  const { server, operation, host } = facts
+  const { server, host } = facts
   if (server.deleted_at !== null) return ['Nothing: it has been deleted.']
-  const advice = [...ofOperation(server, operation), ...ofPlacement(facts.placement)]
+  const advice = ofOperation(facts)
   if (host && !host.up) advice.push(`Look at the host ${host.name}, which does not report: ./kilonova doctor there.`)
   if (advice.length > 0) return advice
   return server.status === 'ERROR' ? ofFault(facts) : ['Nothing: all is well with it.']
 }
 
-function ofOperation(server: ExplainedServer, operation: ExplainedOperation | null): string[] {
+function ofOperation(facts: Facts): string[] {
+  const { server, operation } = facts
   if (isPassing(server) && !isUnderWay(operation)) {
     return [
       'No operation works on it although its state is a passing one: ./kilonova audit lists this too.',
@@ -30,14 +31,14 @@ function ofOperation(server: ExplainedServer, operation: ExplainedOperation | nu
   if (operation === null) return []
   if (operation.state === 'stuck') {
     return [
-      ...mends(operation),
+      ...cures(facts),
       `Mend what its error says, then let it go on: ./kilonova tasks retry ${operation.id}.`,
       `Or delete the server: openstack server delete ${server.id}.`,
     ]
   }
   if (operation.state === 'waiting') return ['Wait: it begins when the operation before it has been undone.']
   if (operation.state === 'running') return [whileRunning(operation)]
-  return operation.state === 'undone' ? [...mends(operation), ...afterFailure(server)] : []
+  return operation.state === 'undone' ? [...cures(facts), ...afterFailure(server)] : []
 }
 
 export function isPassing({
@@ -58,15 +59,15 @@ function whileRunning({ direction, reason, deadline_at: deadline }: ExplainedOpe
   return `Wait: it is under way${why}; if it has not ended by ${deadline} it is undone.`
 }
 
-const mends = ({ error }: ExplainedOperation): string[] => (error?.mend ? [error.mend] : [])
+/** For a failed placement by the filters that removed hosts, for the rest what the fault itself says. */
+function cures({ operation, placement }: Facts): string[] {
+  if (placement) return placement.flatMap(({ filter }) => BY_FILTER[filter] ?? [])
+  return operation?.error?.mend ? [operation.error.mend] : []
+}
 
 function afterFailure({ id, status, vm_state: vmState }: ExplainedServer): string[] {
   if (vmState !== 'error') return [`It is ${status} again; ask for the operation once more when the cause is gone.`]
   return [`Then delete it and make it anew: openstack server delete ${id}.`]
-}
-
-function ofPlacement(removed: RemovedHosts[] | null): string[] {
-  return (removed ?? []).flatMap(({ filter }) => BY_FILTER[filter] ?? [])
 }
 
 function ofFault({ server, fault }: Facts): string[] {
