@@ -140,6 +140,23 @@ describe("the operator's API", () => {
     await store.as<{ tasks: { id: string } }>().deleteFrom('tasks').where('id', '=', id).execute()
   })
 
+  it('lets a stuck one go on', async () => {
+    const { tasks: engine, store } = fake.cloud.parts
+    const id = await engine.enqueue(nobodys, { input: { id: 'y' }, context: makeContext() })
+    const row = store.as<{ tasks: { id: string; state: string; holds: string | null; due_at: number | null } }>()
+    await row.updateTable('tasks').set({ state: 'stuck', holds: null, due_at: null }).where('id', '=', id).execute()
+    assert.deepEqual(
+      (await tasks('stuck=true')).map((task) => [task.id, task.state]),
+      [[id, 'stuck']],
+    )
+    assert.deepEqual((await fake.admin.ask<CloudStatus>({ path: '/kilonova/v1/status' })).tasks, { live: 0, stuck: 1 })
+    const path = `/kilonova/v1/tasks/${id}/retry`
+    const { task } = await fake.admin.ask<{ task: TaskView }>({ method: 'POST', path })
+    assert.equal(task.state, 'running')
+    assert.deepEqual(await tasks('stuck=true'), [])
+    await row.deleteFrom('tasks').where('id', '=', id).execute()
+  })
+
   it('refuses questions that it does not know', async () => {
     const refused = (path: string) =>
       assert.rejects(fake.admin.ask({ path }), (error) => isFault(error) && error.status === 400)
