@@ -162,6 +162,7 @@ describe("the operator's API", () => {
       assert.rejects(fake.admin.ask({ path }), (error) => isFault(error) && error.status === 400)
     await refused('/kilonova/v1/tasks?live=perhaps')
     await refused('/kilonova/v1/tasks?state=done')
+    await refused('/kilonova/v1/tasks?resource_type=server')
   })
 
   it('names every step there is', async () => {

@@ -18,7 +18,7 @@ const O = Type.Optional
 const Yes = Type.Union([Type.Literal('true'), Type.Literal('false')])
 const ListTasks = Type.Object(
   { live: O(Yes), stuck: O(Yes), resource_type: O(Type.String()), resource_id: O(Type.String()) },
-  closed,
+  { ...closed, dependencies: { resource_type: ['resource_id'], resource_id: ['resource_type'] } },
 )
 const Purge = Type.Object({ before: Type.String({ format: 'date-time' }) }, closed)
 
