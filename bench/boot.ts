@@ -28,7 +28,7 @@ async function prepare(state: StateDirectory): Promise<Bench> {
   const options = { state, config, host: '127.0.0.1', port: 0, driver: 'libvirt', fakeHosts: 1, memory: false } as const
   const cloud = await startCloud(options)
   await cloud.hosts.reported
-  await fillCloud(cloud, { driver: 'libvirt', state, signal: new AbortController().signal })
+  await fillCloud(cloud, { driver: 'libvirt', state, memory: false, signal: new AbortController().signal })
   const { admin: password } = await state.credentials()
   const client = await ApiClient.logIn(cloud.url, { name: 'admin', password, project: 'admin' })
   const { images } = await client.ask<{ images: { id: string }[] }>({ path: '/image/v2/images?name=kilonova-tiny' })

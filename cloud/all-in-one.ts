@@ -14,8 +14,7 @@ import { Closing } from './closing.ts'
 import type { CloudConfig } from './config.ts'
 import { openDatabase } from './database.ts'
 import { mountHealth } from './health.ts'
-import type { Hosts } from './hosts.ts'
-import { startHosts } from './hosts.ts'
+import { Hosts } from './hosts.ts'
 import { listen } from './listen.ts'
 import { operatorService } from './operator/service.ts'
 import type { Parts } from './parts.ts'
@@ -45,7 +44,7 @@ export interface Cloud {
   stop(): Promise<void>
 }
 
-/** Resolves when every service answers and each host has reported. */
+/** Resolves when every service answers; the hosts come up meanwhile. */
 export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const closing = new Closing()
   try {
@@ -81,13 +80,14 @@ async function start(options: CloudOptions, closing: Closing): Promise<Cloud> {
   closing.add('conductor', await startConductor(parts.compute, identity.host))
   closing.add('network', await parts.network.start())
   const api = createApi({ authenticate: (token) => parts.identityClient.authenticate(token), translate })
-  const hosts = await startHosts({ ...options, identity, parts })
+  const hosts = new Hosts({ ...options, identity, parts })
   closing.add('hosts', () => hosts.stop())
   mount(api, parts, hosts)
   await parts.tasks.start()
   closing.add('tasks', () => parts.tasks.stop(DRAIN_MS))
   const url = await listen(api, options)
   closing.add('api', () => api.close())
+  hosts.start()
   log('cloud').info({ url }, 'answers')
   return { url, parts, hosts, identity, stop: () => closing.close() }
 }

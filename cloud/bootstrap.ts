@@ -1,6 +1,8 @@
 // What a new cloud holds besides its users: flavors, networks and the image. Each is made once.
 import { createReadStream } from 'node:fs'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { writeAtomically } from '@kilonova/base/atomic-file'
 import { run } from '@kilonova/base/command'
 import { adminContext } from '@kilonova/base/context'
 import { errorChain } from '@kilonova/base/fault'
@@ -13,13 +15,15 @@ import type { Cloud } from './all-in-one.ts'
 import { fault } from './faults.ts'
 import { buildGuestImage } from './guest-image/build.ts'
 import type { Parts } from './parts.ts'
-import type { StateDirectory } from './state-directory.ts'
+import { readIfThere, type StateDirectory } from './state-directory.ts'
 
 const IMAGE = 'kilonova-tiny'
 
 export interface Filling {
   driver: 'libvirt' | 'fake'
   state: StateDirectory
+  /** The cloud forgets everything when it ends. */
+  memory: boolean
   signal: AbortSignal
 }
 
@@ -54,15 +58,21 @@ export async function fillCloud(cloud: Cloud, filling: Filling): Promise<void> {
   }
 }
 
-async function makeImage({ parts }: Cloud, { driver, state }: Filling): Promise<void> {
+/** Made once: an operator who removes it does not find it again. */
+async function makeImage({ parts }: Cloud, { driver, state, memory }: Filling): Promise<void> {
+  const mark = join(state.path, 'guest-image-made')
+  if (!memory && (await readIfThere(mark)) !== undefined) return
   const context = adminContext()
   const { client } = parts.image
-  const known = await client.list(context, { name: IMAGE, owner: '' })
-  if (known.some(({ status }) => status === 'active')) return
-  const about: NewImageInfo = { name: IMAGE, visibility: 'public', container_format: 'bare' }
-  const { data, ...rest } = driver === 'fake' ? blankImage() : await guestImage(state)
-  const image = known.find(({ status }) => status === 'queued') ?? (await client.create(context, { ...about, ...rest }))
-  await client.upload(context, image.id, data)
+  const known = await client.list(context, { name: IMAGE })
+  if (!known.some(({ status }) => status === 'active')) {
+    const about: NewImageInfo = { name: IMAGE, visibility: 'public', container_format: 'bare' }
+    const { data, ...rest } = driver === 'fake' ? blankImage() : await guestImage(state)
+    const image =
+      known.find(({ status }) => status === 'queued') ?? (await client.create(context, { ...about, ...rest }))
+    await client.upload(context, image.id, data)
+  }
+  if (!memory) await writeAtomically(mark, '')
 }
 
 type Filled = NewImageInfo & { data: Readable }

@@ -1,4 +1,5 @@
 // The database of a cloud: where it lies and how it is opened.
+import { closeSync, openSync } from 'node:fs'
 import type { Store } from '@kilonova/store/store'
 import { openStore } from '@kilonova/store/store'
 import type { CloudConfig } from './config.ts'
@@ -22,6 +23,8 @@ export function openDatabase(needs: DatabaseNeeds): Store {
   const { config, memory } = needs
   const { url, pool_size: poolSize, synchronous } = config.database
   const file = databaseFile(needs) ?? (memory ? ':memory:' : undefined)
+  // It holds the keys of tokens and the hashes of passwords; SQLite gives its other files the mode of this one.
+  if (file !== undefined && file !== ':memory:') closeSync(openSync(file, 'a', 0o600))
   return openStore({
     url: file === undefined ? url : `sqlite:${file}`,
     poolSize,

@@ -1,7 +1,10 @@
-// The hosts of this process, each with its network agent and its compute agent.
+// The hosts of this process, each with its network agent and its compute agent. They come up beside the API: what
+// needs a host meanwhile waits for it, as it does when a host is away.
 import { errorChain } from '@kilonova/base/fault'
 import { log } from '@kilonova/base/log'
 import type { HostProcess } from '@kilonova/compute/agent/host-process'
+import type { ComputeAgent } from '@kilonova/compute/agent/protocol'
+import { computeTopic } from '@kilonova/compute/agent/protocol'
 import { Closing } from './closing.ts'
 import { startFakeHost, startLibvirtHost } from './compute-hosts.ts'
 import type { CloudConfig } from './config.ts'
@@ -22,54 +25,86 @@ export interface HostsNeeds {
   parts: Parts
 }
 
-export interface Hosts {
+export class Hosts {
   readonly names: string[]
-  /** Undefined with fake hosts. */
-  readonly libvirt: Libvirt | undefined
-  readonly networks: readonly NetworkHost[]
+  /** Undefined with fake hosts, and until it was started. */
+  libvirt: Libvirt | undefined
   /** Resolves when all have reported once, so that servers can be placed on them. */
-  readonly reported: Promise<unknown>
-  health(): Record<string, { ok: boolean; why?: string }>
-  stop(): Promise<void>
-}
+  readonly reported: Promise<void>
+  readonly #needs: HostsNeeds
+  readonly #closing = new Closing()
+  readonly #reported = Promise.withResolvers<void>()
+  #starting: Promise<void> = Promise.resolve()
 
-export function startHosts(needs: HostsNeeds): Promise<Hosts> {
-  return needs.driver === 'fake' ? startFakeHosts(needs) : startThisHost(needs)
-}
-
-async function startFakeHosts({ fakeHosts, memory, parts, config, state }: HostsNeeds): Promise<Hosts> {
-  const closing = new Closing()
-  const names = Array.from({ length: fakeHosts }, (_, i) => `fake-${i + 1}`)
-  const computes: HostProcess[] = []
-  const networks: NetworkHost[] = []
-  for (const host of names) {
-    const network = await startFakeNetwork({ host, parts, state, config })
-    networks.push(network)
-    closing.add(`network of ${host}`, () => network.stop())
-    const compute = await startFakeHost({ host, bus: parts.bus, config, state }, !memory)
-    computes.push(compute)
-    closing.add(`compute of ${host}`, () => compute.stop())
+  constructor(needs: HostsNeeds) {
+    this.#needs = needs
+    this.names =
+      needs.driver === 'fake'
+        ? Array.from({ length: needs.fakeHosts }, (_, i) => `fake-${i + 1}`)
+        : [needs.identity.host]
+    this.reported = this.#reported.promise
+    this.reported.catch((error) => log('cloud').error(`a host did not start: ${errorChain(error)}`))
   }
-  const reported = Promise.all(computes.map((compute) => compute.reported))
-  return { names, libvirt: undefined, networks, reported, health: () => ({}), stop: () => closing.close() }
-}
 
-async function startThisHost({ parts, config, state, identity }: HostsNeeds): Promise<Hosts> {
-  const closing = new Closing()
-  const { host, tag: cloudTag } = identity
-  const network = await startBridgeNetwork({ host, parts, state, config, cloudTag })
-  closing.add('network', () => network.stop())
-  const libvirt = await startLibvirt(state)
-  closing.add('libvirt', () => libvirt.stop())
-  // Finding out how guests run takes seconds at the first start; the API answers meanwhile.
-  const needs = { host, bus: parts.bus, config, state, libvirt: libvirt.host, image: parts.image.client, cloudTag }
-  const compute = startLibvirtHost(needs)
-  closing.add('compute', async () => (await compute.catch(() => undefined))?.stop())
-  const reported = compute.then((started) => started.reported)
-  reported.catch((error) => log('cloud').error(`the compute host did not start: ${errorChain(error)}`))
-  const health = () => {
-    const { connected, why } = libvirt.host
+  start(): void {
+    this.#starting = this.#startAll().catch((error) => this.#reported.reject(error))
+  }
+
+  async #startAll(): Promise<void> {
+    const isFake = this.#needs.driver === 'fake'
+    const computes: HostProcess[] = []
+    for (const host of this.names) computes.push(isFake ? await this.#startFake(host) : await this.#startThis(host))
+    Promise.all(computes.map(({ reported }) => reported)).then(() => this.#reported.resolve())
+  }
+
+  async #startFake(host: string): Promise<HostProcess> {
+    const { parts, state, config, memory } = this.#needs
+    const network = await startFakeNetwork({ host, parts, state, config })
+    this.#closing.add(`network of ${host}`, () => network.stop())
+    const compute = await startFakeHost({ host, bus: parts.bus, config, state }, !memory)
+    this.#closing.add(`compute of ${host}`, () => compute.stop())
+    return compute
+  }
+
+  async #startThis(host: string): Promise<HostProcess> {
+    const { parts, config, state, identity } = this.#needs
+    const libvirt = await startLibvirt(state)
+    this.libvirt = libvirt
+    this.#closing.add('libvirt', () => libvirt.stop())
+    const network = await startBridgeNetwork({ host, parts, state, config, cloudTag: identity.tag })
+    this.#closing.add('network', () => this.#leave(network))
+    const needs = { host, bus: parts.bus, config, state, libvirt: libvirt.host }
+    const compute = await startLibvirtHost({ ...needs, image: parts.image.client, cloudTag: identity.tag })
+    this.#closing.add('compute', () => compute.stop())
+    return compute
+  }
+
+  /** Guests keep their network when the cloud goes; where there are none, nothing stays on the host. */
+  async #leave(network: NetworkHost): Promise<void> {
+    if (this.#isEmpty) await network.agent.tearDown()
+    await network.stop()
+  }
+
+  #isEmpty = false
+
+  /** True when the host says that it has no guest, running or not. A host that does not answer is not empty. */
+  async #hasNoGuests(): Promise<boolean> {
+    const LIMIT_MS = 5000
+    const agent = this.#needs.parts.bus.remote<ComputeAgent>(computeTopic(this.names[0]!))
+    const guests = await agent.guests(null as never, { timeout: LIMIT_MS }).catch(() => undefined)
+    return guests?.length === 0
+  }
+
+  health(): Record<string, { ok: boolean; why?: string }> {
+    if (this.#needs.driver === 'fake') return {}
+    if (!this.libvirt) return { libvirt: { ok: false, why: 'it is being started' } }
+    const { connected, why } = this.libvirt.host
     return { libvirt: connected ? { ok: true } : { ok: false, why: why.message } }
   }
-  return { names: [host], libvirt, networks: [network], reported, health, stop: () => closing.close() }
+
+  async stop(): Promise<void> {
+    await this.#starting
+    if (this.#needs.driver === 'libvirt') this.#isEmpty = await this.#hasNoGuests()
+    await this.#closing.close()
+  }
 }

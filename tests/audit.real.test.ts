@@ -33,7 +33,6 @@ describe('the leak audit on the real host', { skip: isRoot ? false : 'it makes d
     await cloud.hosts.reported
   })
   after(async () => {
-    for (const { agent: network } of cloud?.hosts.networks ?? []) await network.tearDown()
     await cloud?.stop()
     await rm(state.path, { recursive: true, force: true })
   })

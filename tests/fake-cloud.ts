@@ -47,7 +47,7 @@ export async function startFakeCloud({ hosts = 1, config = '' }: FakeCloudOption
     await rm(directory, { recursive: true, force: true })
   }
   try {
-    await fillCloud(cloud, { driver: 'fake', state, signal: STOPPED })
+    await fillCloud(cloud, { driver: 'fake', state, memory: true, signal: STOPPED })
     await cloud.hosts.reported
     return { cloud, stop, ...(await usersAndThings(cloud, state)) }
   } catch (error) {

@@ -72,7 +72,7 @@ async function run(options: UpOptions): Promise<void> {
   const cloud = await startCloud({ state, config, host: options.listen, port, driver, fakeHosts, memory })
   try {
     await introduce(cloud, state, options)
-    const filled = fillCloud(cloud, { driver, state, signal: ended.signal })
+    const filled = fillCloud(cloud, { driver, state, memory, signal: ended.signal })
     await ended.promise
     await filled
   } finally {
