@@ -1,6 +1,7 @@
 // The public APIs as our own commands use them: a token, then plain requests.
 import { systemClock } from '@kilonova/base/clock'
 import { Fault } from '@kilonova/base/fault'
+import { fault } from './faults.ts'
 
 export interface User {
   name: string
@@ -32,7 +33,7 @@ export class ApiClient {
     const domain = { id: 'default' }
     const identity = { methods: ['password'], password: { user: { name, domain, password } } }
     const body = { auth: { identity, scope: { project: { name: project, domain } } } }
-    const reply = await fetch(`${url}/identity/v3/auth/tokens`, {
+    const reply = await reach(`${url}/identity/v3/auth/tokens`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
@@ -42,7 +43,7 @@ export class ApiClient {
   }
 
   async ask<T>({ method = 'GET', path, body, headers = {} }: Ask): Promise<T> {
-    const reply = await fetch(this.url + path, {
+    const reply = await reach(this.url + path, {
       method,
       headers: {
         'x-auth-token': this.#token,
@@ -53,6 +54,15 @@ export class ApiClient {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     return (await checked(reply)) as T
+  }
+}
+
+/** Throws CloudSilent when nobody answers there. */
+async function reach(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, init)
+  } catch (error) {
+    throw fault('CloudSilent', { url: new URL(url).origin }, error)
   }
 }
 

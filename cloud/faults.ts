@@ -29,6 +29,12 @@ export const cloudFaults = {
     say: ({ path }: { path: string }) => `No cloud is running with the state directory ${path}.`,
     mend: () => 'Start one with: ./kilonova up --detach.',
   },
+  CloudSilent: {
+    status: 503,
+    kind: '',
+    say: ({ url }: { url: string }) => `No cloud answers on ${url}.`,
+    mend: () => 'Look at it with: ./kilonova doctor.',
+  },
   NoState: {
     status: 404,
     kind: '',

@@ -18,11 +18,12 @@ export interface RunningCloud {
   since: number
 }
 
-/** The start time of a process; undefined when there is none of that id. */
+/** The start time of a process; undefined when there is none of that id, or only what its parent has yet to collect. */
 async function ticksOf(pid: number): Promise<string | undefined> {
   const stat = await readIfThere(`/proc/${pid}/stat`).catch(() => undefined)
-  const STARTTIME = 19 // counted from the field after the name, which may hold blanks
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[STARTTIME]
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') // the name before them may hold blanks
+  const [STATE, STARTTIME] = [0, 19]
+  return fields?.[STATE] === 'Z' ? undefined : fields?.[STARTTIME]
 }
 
 /** Announces this process. */
