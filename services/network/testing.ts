@@ -136,6 +136,18 @@ export async function testCloud({
   }
 }
 
+/** Until `look` holds, or its last complaint; hosts do what they are told a little later. */
+export async function eventually<T>(look: () => Promise<T> | T): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await look()
+    } catch (error) {
+      if (attempt === 100) throw error
+      await systemClock.sleep(20)
+    }
+  }
+}
+
 /** A network with one subnet, made by the caller. */
 export async function makeNetwork(
   { must }: TestCloud,

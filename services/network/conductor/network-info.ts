@@ -115,7 +115,8 @@ export async function portsOfDevice(
   deviceId: string,
 ): Promise<{ id: string; status: string; host: string | null }[]> {
   const query = tables(network).selectFrom('network_ports').select(['id', 'status', 'host'])
-  return query.where('device_id', '=', deviceId).orderBy('created_at').orderBy('id').execute()
+  const rows = await query.where('device_id', '=', deviceId).orderBy('created_at').orderBy('id').execute()
+  return rows.map(({ id, status, host }) => ({ id, status, host }))
 }
 
 export async function allPorts(network: Network): Promise<AuditedPort[]> {
