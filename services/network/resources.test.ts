@@ -200,7 +200,7 @@ describe('network', () => {
     assert.equal(said(await cloud.ask('DELETE', `/v2.0/ports/${port.id}`, MEMBER)), '409 ServicePortInUse')
     assert.equal(
       said(await cloud.ask('PUT', `/v2.0/subnets/${subnetId}`, MEMBER, { subnet: { gateway_ip: '10.0.0.2' } })),
-      '409 GatewayConflictWithAllocationPools',
+      '409 GatewayIpInUse',
     )
     assert.equal(
       said(await cloud.ask('PUT', `/v2.0/subnets/${subnetId}`, MEMBER, { subnet: { gateway_ip: null } })),
