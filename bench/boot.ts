@@ -1,5 +1,5 @@
 // POST /servers until the guest's processors run, against the bare tools doing the same: an overlay and `virsh create`.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '@kilonova/base/clock'
@@ -86,17 +86,19 @@ async function bare({ uri }: Bench, xml: string, directory: string): Promise<num
   const overlay = join(directory, `${uuid}.qcow2`)
   const base = join(directory, 'base.raw')
   const changed = xml
-    .replace(/<uuid>.*?<\/uuid>/, `<uuid>${uuid}</uuid>`)
+    .replaceAll(/<uuid>(.*?)<\/uuid>/.exec(xml)![1]!, uuid)
     .replace(/<name>.*?<\/name>/, `<name>bench-${uuid}</name>`)
     .replace(/<source file='[^']*\/disk'[^>]*\/>/, `<source file='${overlay}'/>`)
     .replaceAll(/<source file='[^']*disk\.config'[^>]*\/>/g, `<source file='${join(directory, 'disk.config')}'/>`)
     .replaceAll(/dev='tap[^']*'/g, `dev='${tap}'`)
     .replaceAll(/file='[^']*console\.log'/g, `file='${join(directory, `${uuid}.log`)}'`)
+  const file = join(directory, `${uuid}.xml`)
+  await writeFile(file, changed)
   await run('ip', ['tuntap', 'add', tap, 'mode', 'tap'])
   try {
     return await timed(async () => {
       await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-b', base, '-F', 'raw', overlay, '1G'])
-      await run('virsh', ['-q', '-c', uri, 'create', '/dev/stdin'], { input: changed })
+      await run('virsh', ['-q', '-c', uri, 'create', file])
     })
   } finally {
     await run('virsh', ['-q', '-c', uri, 'destroy', uuid], { accept: [0, 1] })

@@ -32,12 +32,14 @@ const SOFT_REBOOT_TIMEOUT = 120
 /** The agent as one object of plain functions, ready to be served on `computeTopic(host)`. */
 export function computeAgent(parts: ComputeAgentParts): ComputeAgent {
   const { hypervisor, storage, clock = systemClock } = parts
-  const queue = new GuestQueue()
-  const once = (id: string, work: () => Promise<unknown>) =>
-    queue.run(id, async () => {
+  // Files, network and domain of one guest are worked on side by side, each in its own order.
+  const [queue, files, network] = [new GuestQueue(), new GuestQueue(), new GuestQueue()]
+  const onceIn = (line: GuestQueue, id: string, work: () => Promise<unknown>) =>
+    line.run(id, async () => {
       await work()
       return null
     })
+  const once = (id: string, work: () => Promise<unknown>) => onceIn(queue, id, work)
 
   const plug = async ({ vifs }: GuestSpec): Promise<void> => {
     for (const vif of vifs) await plugOne(parts.vifs, vif)
@@ -55,17 +57,17 @@ export function computeAgent(parts: ComputeAgentParts): ComputeAgent {
 
   const agent: ComputeAgent = {
     prepareImage: (image) => storage.prepareImage(image),
-    createDisks: (guest) => queue.run(guest.id, () => storage.createDisks(guest)),
+    createDisks: (guest) => files.run(guest.id, () => storage.createDisks(guest)),
     makeConfigDrive: (guest) =>
-      once(guest.id, () =>
+      onceIn(files, guest.id, () =>
         storage.makeConfigDrive(guest, async () => {
           const vendorData = await parts.vendorData(guest)
           return configDriveFiles(guest, { dhcpDomain: parts.dhcpDomain, vendorData })
         }),
       ),
-    plug: (guest) => once(guest.id, () => plug(guest)),
+    plug: (guest) => onceIn(network, guest.id, () => plug(guest)),
     unplug: (guest) =>
-      once(guest.id, async () => {
+      onceIn(network, guest.id, async () => {
         for (const vif of guest.vifs) await parts.vifs.unplug(vif)
       }),
     define: (guest) => queue.run(guest.id, () => hypervisor.define(guest)),
@@ -95,7 +97,7 @@ export function computeAgent(parts: ComputeAgentParts): ComputeAgent {
       return null
     },
     deleteFiles: ({ id }) =>
-      once(id, async () => {
+      onceIn(files, id, async () => {
         const defined = (await hypervisor.powerState(id)) !== POWER.NOSTATE
         if (defined) throw fault('GuestBusy', { id, why: 'its files are in use while it is defined' })
         await storage.deleteFiles(id)

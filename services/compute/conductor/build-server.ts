@@ -85,6 +85,8 @@ async function makeGuest(conductor: Conductor, row: ServerRow, host: string, sig
   const { compute } = conductor
   const agent = agentOf(conductor, host)
   const limits = { timeout: LONG_CALL, signal }
+  const plugged = agent.plug(guestOf(row), limits)
+  plugged.catch(() => undefined) // awaited below, whatever the rest does meanwhile
   const disks = await agent.createDisks(guestOf(row), limits)
   const root = disks.find(({ role }) => role === 'root')
   await updateServer(compute, row.id, {
@@ -92,10 +94,10 @@ async function makeGuest(conductor: Conductor, row: ServerRow, host: string, sig
     root_device_name: root ? `/dev/${root.target}` : null,
   })
   const guest = { ...guestOf(row), disks }
-  await agent.plug(guest, limits)
   const devices = await agent.define(guest, limits)
   await updateServer(compute, row.id, { devices_json: JSON.stringify(devices) })
   await agent.makeConfigDrive({ ...guest, devices }, limits)
+  await plugged
   await agent.startPaused({ id: row.id }, limits)
 }
 
