@@ -157,6 +157,7 @@ export const ROOMS: readonly Room[] = [
   { path: 'tools', mayImport: ['packages/base'] },
   { path: 'tests', mayImport: ['packages', 'services', 'cloud'] },
   { path: 'bench', mayImport: ['packages', 'services', 'cloud'] },
+  { path: 'tools/generate-options.ts', mayImport: ['packages/base', 'tools', 'cloud/config.ts'] },
 ]
 
 interface Service {
