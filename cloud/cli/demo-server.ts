@@ -183,7 +183,7 @@ export class Demo {
     return answer === name
   }
 
-  /** Server, group and key are gone. */
+  /** The server is gone, and with the last one of a demo its group and key. */
   async remove(): Promise<void> {
     const path = `/compute/v2.1/servers/${this.#server}`
     await this.#client.ask({ method: 'DELETE', path })
@@ -197,6 +197,10 @@ export class Demo {
     )
     if (!gone)
       throw fault('DemoServerFailed', { id: this.#server, why: `it was not deleted within ${LIMIT_SECONDS} s` })
+    const { servers } = await this.#client.ask<{ servers: { key_name: string | null }[] }>({
+      path: '/compute/v2.1/servers/detail',
+    })
+    if (servers.some((server) => server.key_name === KEY)) return
     await this.#client.ask({ method: 'DELETE', path: `/compute/v2.1/os-keypairs/${KEY}` })
     const { security_groups: groups } = await this.#client.ask<{ security_groups: Named[] }>({
       path: `/network/v2.0/security-groups?name=${GROUP}`,
