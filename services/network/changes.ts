@@ -45,20 +45,42 @@ const nothing = (): Touched => ({
   left: [],
 })
 
+function joined(one: Touched, other: Touched): Touched {
+  return {
+    networks: one.networks.union(other.networks),
+    ports: one.ports.union(other.ports),
+    securityGroups: one.securityGroups.union(other.securityGroups),
+    routers: one.routers.union(other.routers),
+    left: [...one.left, ...other.left],
+  }
+}
+
 export class Changes {
   readonly #store: Store
   readonly #bus: Bus
   #pending: Touched | undefined
-  #listener: (touched: Touched) => void = () => undefined
+  #listener: () => void = () => undefined
 
   constructor(store: Store, bus: Bus) {
     this.#store = store
     this.#bus = bus
   }
 
-  /** Calls `listener` after commits; those of one moment are told together. */
-  listen(listener: (touched: Touched) => void): void {
+  /** Calls `listener` after each commit that changed something. */
+  listen(listener: () => void): void {
     this.#listener = listener
+  }
+
+  /** True when something was committed since the last `take`. */
+  get isWaiting(): boolean {
+    return this.#pending !== undefined
+  }
+
+  /** What was committed since the last call, added to what is given. */
+  take(earlier: Touched = nothing()): Touched {
+    const touched = this.#pending
+    this.#pending = undefined
+    return touched ? joined(earlier, touched) : earlier
   }
 
   /**
@@ -99,20 +121,12 @@ export class Changes {
   }
 
   #add({ networks = [], ports = [], securityGroups = [], routers = [], left = [] }: Touch): void {
-    if (!this.#pending) {
-      this.#pending = nothing()
-      queueMicrotask(() => this.#tell())
-    }
+    this.#pending ??= nothing()
     for (const id of networks) this.#pending.networks.add(id)
     for (const id of ports) this.#pending.ports.add(id)
     for (const id of securityGroups) this.#pending.securityGroups.add(id)
     for (const id of routers) this.#pending.routers.add(id)
     this.#pending.left.push(...left)
-  }
-
-  #tell(): void {
-    const touched = this.#pending
-    this.#pending = undefined
-    if (touched) this.#listener(touched)
+    this.#listener()
   }
 }

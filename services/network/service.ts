@@ -67,16 +67,13 @@ export function createNetworkService(given: NetworkServiceOptions): NetworkServi
     network,
     async start() {
       const endServing = await serveNetwork(network)
-      network.changes.listen((touched) => teller.tell(touched))
+      network.changes.listen(() => teller.wake())
       return async () => {
         network.changes.listen(() => undefined)
         await teller.settled()
         await endServing()
       }
     },
-    async told() {
-      await Promise.resolve() // commits of this moment are told in the next one
-      await teller.settled()
-    },
+    told: () => teller.settled(),
   }
 }

@@ -158,7 +158,7 @@ describe('hosts', () => {
     const made = await cloud.must('POST', '/v2.0/security-group-rules', MEMBER, { security_group_rule: rule })
     const groupOf = (id: string) => two.record<WiredSecurityGroup>('groups', id)
     await eventually(async () => assert.equal((await groupOf(db)).rules.length, 3))
-    assert.deepEqual((await groupOf(web)).memberAddresses, [])
+    await eventually(async () => assert.deepEqual((await groupOf(web)).memberAddresses, []))
     assert.deepEqual((await groupOf(web)).rules, [], 'it has no port here')
 
     const client = await serverPort(networkId, 'one', { securityGroupIds: [web] })

@@ -17,36 +17,64 @@ import { externalOf, networksOfRouter } from './wanted.ts'
 import { wiredNetworks, wiredRouters } from './wired-networks.ts'
 import { groupsOnHost, isWired, wiredGroups, wiredPorts } from './wired-ports.ts'
 
-/** Tells one commit's changes after the other. */
+/** Tells all that was committed while it told what was before, so that hosts hear of it together and in order. */
 export class Teller {
   readonly #network: Network
-  #telling: Promise<void> = Promise.resolve()
+  #telling: Promise<void> | undefined
 
   constructor(network: Network) {
     this.#network = network
   }
 
-  tell(touched: Touched): void {
-    const turn = async (): Promise<void> => {
-      const hosts = await hostsFor(this.#network, touched)
-      await Promise.all(hosts.map((host) => this.#tellHost(host, touched)))
-    }
-    this.#telling = this.#telling.then(turn).catch((error) => {
-      log('network').warn({ error }, `hosts were not told, they will find out: ${errorChain(error)}`)
+  /** Something was committed. */
+  wake(): void {
+    this.#telling ??= this.#tellAll().finally(() => {
+      this.#telling = undefined
     })
   }
 
   /** Resolves when everything until now was sent. */
-  settled(): Promise<void> {
-    return this.#telling
+  async settled(): Promise<void> {
+    await this.#telling
   }
 
-  async #tellHost(host: string, touched: Touched): Promise<void> {
-    const changes = await changesFor(this.#network, host, touched)
+  async #tellAll(): Promise<void> {
+    await Promise.resolve() // the commits of one moment are told together
+    while (this.#network.changes.isWaiting) {
+      await this.#tell().catch((error) => {
+        log('network').warn({ error }, `hosts were not told, they will find out: ${errorChain(error)}`)
+      })
+    }
+  }
+
+  /**
+   * What was committed while the changes were put together is told with them: else a host would be told to drop
+   * what a port that has just gone, which it does not know yet, still needs.
+   */
+  async #tell(): Promise<void> {
+    const { changes } = this.#network
+    let touched = changes.take()
+    let told = await this.#changes(touched)
+    for (let turn = 0; turn < MOST_TURNS && changes.isWaiting; turn++) {
+      touched = changes.take(touched)
+      told = await this.#changes(touched)
+    }
+    await Promise.all(told.map(({ host, changes }) => this.#cast(host, changes)))
+  }
+
+  async #changes(touched: Touched): Promise<{ host: string; changes: NetworkChange[] }[]> {
+    const hosts = await hostsFor(this.#network, touched)
+    return Promise.all(hosts.map(async (host) => ({ host, changes: await changesFor(this.#network, host, touched) })))
+  }
+
+  async #cast(host: string, changes: NetworkChange[]): Promise<void> {
     if (changes.length === 0) return
     await this.#network.bus.cast<HostMethods, 'apply'>(networkTopic(host), 'apply', { changes })
   }
 }
+
+/** Under steady load something is always waiting; hosts shall hear of the rest meanwhile. */
+const MOST_TURNS = 5
 
 /** Hosts that have or had something of what changed. */
 async function hostsFor(network: Network, touched: Touched): Promise<string[]> {
