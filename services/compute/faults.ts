@@ -28,6 +28,9 @@ const conflict = { status: 409, kind: 'conflictingRequest' } as const
 const overQuota = ({ over, requested, used, allowed }: Over): string =>
   `Quota exceeded for ${over.join(', ')}: Requested ${requested.join(', ')}, but already used ${used.join(', ')} of ${allowed.join(', ')} ${over.join(', ')}`
 
+const cannotOnAggregate = ({ action, id, why }: Named & { action: string; why: string }): string =>
+  `Cannot ${action} aggregate ${id}. Reason: ${why}`
+
 export const computeFaults = {
   BadRequest: { ...badRequest, say: ({ message }: Said) => message },
   NoSuchDocument: { ...notFound, say: () => 'The resource could not be found.' },
@@ -89,6 +92,23 @@ export const computeFaults = {
     ...notFound,
     say: ({ pattern }: { pattern: string }) => `No hypervisor matching '${pattern}' could be found.`,
   },
+  AggregateNotFound: { ...notFound, say: ({ id }: Named) => `Aggregate ${id} could not be found.` },
+  AggregateNameExists: { ...conflict, say: ({ name }: { name: string }) => `Aggregate ${name} already exists.` },
+  AggregateHostExists: {
+    ...conflict,
+    say: ({ id, host }: Named & { host: string }) => `Aggregate ${id} already has host ${host}.`,
+  },
+  AggregateHostNotFound: {
+    ...notFound,
+    say: ({ id, host }: Named & { host: string }) => `Aggregate ${id} has no host ${host}.`,
+  },
+  AggregateActionRefused: { ...badRequest, say: cannotOnAggregate },
+  AggregateHostRefused: { ...conflict, say: cannotOnAggregate },
+  ImageNotFound: { ...notFound, say: ({ id }: Named) => `Image ${id} could not be found.` },
+  ServerGroupNotFound: { ...notFound, say: ({ id }: Named) => `Instance group ${id} could not be found.` },
+  ServerGroupInRequestNotFound: { ...badRequest, say: ({ id }: Named) => `Instance group ${id} could not be found.` },
+  TooManyServerGroups: { ...forbidden, say: () => 'Quota exceeded, too many server groups.' },
+  TooManyServersInGroup: { ...forbidden, say: () => 'Quota exceeded, too many servers in group' },
   MetadataItemNotFound: { ...notFound, say: () => 'Metadata item was not found' },
   MetadataLimit: {
     ...forbidden,

@@ -1,6 +1,7 @@
 // The compute service: what the API server mounts.
 import { computeManners } from '@kilonova/api/manners/compute'
 import type { Service } from '@kilonova/api/server'
+import { aggregateRoutes } from './aggregates/routes.ts'
 import { availabilityZoneRoutes } from './availability-zones/routes.ts'
 import type { Compute } from './compute.ts'
 import { discoveryRoutes } from './discovery/routes.ts'
@@ -12,6 +13,7 @@ import { keypairRoutes } from './keypairs/routes.ts'
 import { limitRoutes } from './limits/routes.ts'
 import { policy } from './policy.ts'
 import { quotaSetRoutes } from './quota-sets/routes.ts'
+import { serverGroupRoutes } from './server-groups/routes.ts'
 import { serverMetadataRoutes } from './server-metadata/routes.ts'
 import { serverRoutes } from './servers/routes.ts'
 import { serviceRoutes } from './services/routes.ts'
@@ -32,6 +34,8 @@ export function computeService(compute: Compute): Service<Compute> {
       ...serviceRoutes,
       ...hypervisorRoutes,
       ...availabilityZoneRoutes,
+      ...aggregateRoutes,
+      ...serverGroupRoutes,
       ...limitRoutes,
       ...quotaSetRoutes,
     ],

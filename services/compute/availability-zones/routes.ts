@@ -1,12 +1,12 @@
 // The routes of availability zones.
-
+import { zonesOfHosts } from '../aggregates/zones.ts'
 import type { Compute } from '../compute.ts'
 import { route } from '../route.ts'
 import type { ServiceRow } from '../schema/tables.ts'
 import { isUp } from '../services/liveness.ts'
 import { listServices } from '../services/store.ts'
 import { micros } from '../time.ts'
-import { availabilityZones } from './store.ts'
+import { zonesOf } from './store.ts'
 
 interface Zone {
   zoneName: string
@@ -19,6 +19,16 @@ function zoneView(compute: Compute, name: string, services: ServiceRow[], detail
   const enabled = services.filter((row) => !row.disabled)
   const available = enabled.length > 0
   return { zoneName: name, zoneState: { available }, hosts: detail && available ? hostsView(compute, enabled) : null }
+}
+
+/** Each zone with the services of its hosts. */
+async function zoneViews(compute: Compute, services: ServiceRow[], detail: boolean): Promise<Zone[]> {
+  const zoneOf = await zonesOfHosts(compute)
+  const names = await zonesOf(compute, services)
+  return names.map((name) => {
+    const inside = services.filter(({ host }) => zoneOf(host) === name)
+    return zoneView(compute, name, inside, detail)
+  })
 }
 
 function hostsView(compute: Compute, services: ServiceRow[]): Zone['hosts'] {
@@ -48,8 +58,7 @@ export const availabilityZoneRoutes = [
     success: 200,
     handler: async (compute) => {
       const services = await listServices(compute, { binary: COMPUTE })
-      const names = await availabilityZones(compute)
-      const zones = names.map((name) => zoneView(compute, name, services, false))
+      const zones = await zoneViews(compute, services, false)
       return { availabilityZoneInfo: availableFirst(zones) }
     },
   }),
@@ -62,8 +71,7 @@ export const availabilityZoneRoutes = [
       const services = await listServices(compute)
       const hosted = services.filter((row) => row.binary === COMPUTE)
       const others = services.filter((row) => row.binary !== COMPUTE)
-      const names = await availabilityZones(compute)
-      const zones = names.map((name) => zoneView(compute, name, hosted, true))
+      const zones = await zoneViews(compute, hosted, true)
       const internal = others.length > 0 ? [zoneView(compute, 'internal', others, true)] : []
       return { availabilityZoneInfo: availableFirst([...internal, ...zones]) }
     },

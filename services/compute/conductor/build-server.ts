@@ -18,6 +18,7 @@ import type { ChosenHost } from './choose-host.ts'
 import { claimHost } from './choose-host.ts'
 import type { Conductor } from './conductor.ts'
 import { agentOf, LONG_CALL } from './conductor.ts'
+import { countFailedBuild, forgetFailedBuilds } from './failed-builds.ts'
 import { guestOf, networksOf, serverOf } from './guest.ts'
 import { preparePorts, releasePorts } from './ports.ts'
 
@@ -77,6 +78,7 @@ async function onHost<T>(
     return await work()
   } catch (error) {
     if (isFault(error, ...AWAY)) throw error
+    if (!isFault(error, ...HOPELESS)) await countFailedBuild(conductor.compute, run.done.host.host)
     throw elsewhere(conductor, run.input, run.done.host, run.attempt, error)
   }
 }
@@ -188,7 +190,8 @@ export const buildServer = saga<BuildServer, Conductor>(buildServerTask, { obser
     },
   })
   .end({
-    done: async ({ input, deps: { compute } }) => {
+    done: async ({ input, done, deps: { compute } }) => {
+      await forgetFailedBuilds(compute, done.host.host)
       await updateServer(compute, input.serverId, { admin_pass: null })
       const now = compute.clock.now()
       await change(

@@ -1,19 +1,23 @@
 // Finds a host for a server and claims its resources there; says why when there is none.
 import { isFault } from '@kilonova/base/fault'
+import { lockZone, zoneOfHost } from '../aggregates/zones.ts'
 import type { Compute } from '../compute.ts'
 import { fault } from '../faults.ts'
 import type { Removed } from '../scheduler/choose.ts'
 import { choose } from '../scheduler/choose.ts'
 import { allFilters } from '../scheduler/filters/all.ts'
 import { availabilityZoneFilter } from '../scheduler/filters/availability-zone-filter.ts'
+import { affinityLack, antiAffinityLack } from '../scheduler/group-rules.ts'
 import type { Filter, HostState, SchedulingRequest } from '../scheduler/host-state.ts'
 import type { NeededResources } from '../scheduler/resources.ts'
 import { neededResources } from '../scheduler/resources.ts'
-import { cpuWeigher, diskWeigher, ramWeigher } from '../scheduler/weighers/free-resources.ts'
+import { allWeighers } from '../scheduler/weighers/all.ts'
 import type { ServerRow } from '../schema/tables.ts'
+import { updateServer } from '../servers/store.ts'
 import type { BuildServer } from '../servers/tasks.ts'
-import { parsed } from '../servers/view.ts'
 import { hostStates } from './host-states.ts'
+import { schedulingRequest } from './scheduling-request.ts'
+import { serverGroupOf } from './server-group-of.ts'
 
 export interface ChosenHost {
   host: string
@@ -23,7 +27,7 @@ export interface ChosenHost {
 
 /** A host with the server's claim on it. Repeating it finds the claim that is there. */
 export async function claimHost(compute: Compute, row: ServerRow, input: BuildServer): Promise<ChosenHost> {
-  const request = requestOf(row, input)
+  const request = await schedulingRequest(compute, row, input)
   const needed = neededResources(request.flavor)
   const hosts = await hostStates(compute)
   const claimed = await alreadyClaimed(compute, row, hosts)
@@ -31,7 +35,7 @@ export async function claimHost(compute: Compute, row: ServerRow, input: BuildSe
   const { roomy, removed } = await withRoom(compute, hosts, needed)
   const choice = choose(roomy, request, filtersOf(compute), weighersOf(compute))
   for (const host of choice.ranked) {
-    if (await claim(compute, row, host, needed)) return chosen(host)
+    if (await claim(compute, row, { request, host, needed })) return chosen(host)
   }
   const reasons = [...removed, ...choice.removed]
   throw fault('NoValidHost', { why: sentence(hosts, reasons), removed: reasons })
@@ -39,31 +43,14 @@ export async function claimHost(compute: Compute, row: ServerRow, input: BuildSe
 
 const chosen = ({ host, node, nodeId }: HostState): ChosenHost => ({ host, node, nodeId })
 
-function requestOf(row: ServerRow, { excluded, forcedHost }: BuildServer): SchedulingRequest {
-  return {
-    serverId: row.id,
-    projectId: row.project_id,
-    flavor: parsed(row.flavor_json),
-    image: row.image_json === null ? null : parsed(row.image_json),
-    metadata: parsed(row.metadata_json),
-    hints: parsed(row.scheduler_hints_json),
-    zone: row.pinned_availability_zone,
-    forcedHost,
-    ignoreHosts: excluded,
-  }
-}
-
 function filtersOf({ options }: Compute): Filter[] {
-  const enabled = options.enabled_filters.flatMap((name) => allFilters.find((filter) => filter.name === name) ?? [])
+  const known = allFilters(options)
+  const enabled = options.enabled_filters.flatMap((name) => known.find((filter) => filter.name === name) ?? [])
   return [availabilityZoneFilter, ...enabled]
 }
 
 function weighersOf({ options }: Compute) {
-  return [
-    { weigher: ramWeigher, multiplier: options.ram_weight_multiplier },
-    { weigher: cpuWeigher, multiplier: options.cpu_weight_multiplier },
-    { weigher: diskWeigher, multiplier: options.disk_weight_multiplier },
-  ]
+  return allWeighers.map((weigher) => ({ weigher, multiplier: options[weigher.option] }))
 }
 
 /** Where an earlier run of this step claimed, if it did. */
@@ -120,24 +107,42 @@ function nearestLack(hosts: HostState[], resources: Record<string, number>): str
   return lacks.toSorted((a, b) => a.missing - b.missing)[0]?.text ?? 'there is no host'
 }
 
-async function claim(
-  { placement }: Compute,
-  row: ServerRow,
-  host: HostState,
-  { resources }: NeededResources,
-): Promise<boolean> {
+interface Wanted {
+  request: SchedulingRequest
+  host: HostState
+  needed: NeededResources
+}
+
+/** Resources and host are the server's together or not at all; false when others were faster. */
+async function claim(compute: Compute, row: ServerRow, { request, host, needed }: Wanted): Promise<boolean> {
+  const { resources } = needed
   try {
-    await placement.claim({
-      consumerId: row.id,
-      projectId: row.project_id,
-      userId: row.user_id,
-      allocations: { [host.nodeId]: resources },
+    return await compute.store.transaction(async () => {
+      if (!(await isStillRight(compute, request, host.host))) return false
+      await compute.placement.claim({
+        consumerId: row.id,
+        projectId: row.project_id,
+        userId: row.user_id,
+        allocations: { [host.nodeId]: resources },
+      })
+      await updateServer(compute, row.id, { host: host.host, node: host.node, availability_zone: host.zone })
+      return true
     })
-    return true
   } catch (error) {
     if (isFault(error, 'NoCapacity')) return false
     throw error
   }
+}
+
+/** Other members of the group may have been placed since the filters looked, and the host's zone may have changed. */
+async function isStillRight(compute: Compute, { serverId, group, zone }: SchedulingRequest, host: string) {
+  if (group) {
+    await compute.store.lock(`server-group:${group.id}`)
+    const now = await serverGroupOf(compute, serverId)
+    if ((antiAffinityLack(host, now) ?? affinityLack(host, now)) !== undefined) return false
+  }
+  await lockZone(compute, [host])
+  return zone === null || zone === (await zoneOfHost(compute, host))
 }
 
 function sentence(hosts: HostState[], removed: Removed[]): string {

@@ -1,20 +1,37 @@
-// All hosts as the scheduler sees them: nodes with their services, and what servers use of them, in two statements.
-import type { HostInventory } from '../agent/protocol.ts'
+// All hosts as the scheduler sees them: nodes with their services, what servers use of them, and their aggregates.
+
+import { listAggregates } from '../aggregates/store.ts'
+import { zonesOfHosts } from '../aggregates/zones.ts'
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
+import type { ReportedInventory } from '../hypervisors/store.ts'
 import { type Used, usedByHost } from '../hypervisors/usage.ts'
-import type { HostState } from '../scheduler/host-state.ts'
+import type { HostAggregate, HostState } from '../scheduler/host-state.ts'
 import { isUp } from '../services/liveness.ts'
 
 export async function hostStates(compute: Compute): Promise<HostState[]> {
   const used = await usedByHost(compute)
+  const zoneOf = await zonesOfHosts(compute)
+  const aggregates = await aggregatesByHost(compute)
   const rows = await tables(compute)
     .selectFrom('compute_nodes as node')
     .innerJoin('compute_services as service', 'service.id', 'node.service_id')
-    .select(['node.id', 'node.host', 'node.hypervisor_hostname', 'node.inventory_json'])
+    .select(['node.id', 'node.host', 'node.hypervisor_hostname', 'node.inventory_json', 'node.failed_builds'])
     .select(['service.disabled', 'service.disabled_reason', 'service.forced_down', 'service.last_seen_at'])
     .execute()
-  return rows.map((row) => stateOf(compute, row, used.get(row.host)))
+  return rows.map((row) => ({
+    ...stateOf(compute, row, used.get(row.host)),
+    zone: zoneOf(row.host),
+    aggregates: aggregates.get(row.host) ?? [],
+  }))
+}
+
+async function aggregatesByHost(compute: Compute): Promise<Map<string, HostAggregate[]>> {
+  const byHost = new Map<string, HostAggregate[]>()
+  for (const { hosts, name, metadata } of await listAggregates(compute)) {
+    for (const host of hosts) byHost.set(host, [...(byHost.get(host) ?? []), { name, metadata }])
+  }
+  return byHost
 }
 
 interface NodeAndService {
@@ -26,18 +43,22 @@ interface NodeAndService {
   disabled_reason: string | null
   forced_down: 0 | 1
   last_seen_at: number
+  failed_builds: number
 }
 
-function stateOf(compute: Compute, row: NodeAndService, used: Used | undefined): HostState {
+function stateOf(
+  compute: Compute,
+  row: NodeAndService,
+  used: Used | undefined,
+): Omit<HostState, 'zone' | 'aggregates'> {
   const { options } = compute
-  const inventory = JSON.parse(row.inventory_json) as HostInventory
+  const inventory = JSON.parse(row.inventory_json) as ReportedInventory
   return {
     host: row.host,
     node: row.hypervisor_hostname,
     nodeId: row.id,
     up: isUp(compute, row),
     disabledReason: row.disabled ? (row.disabled_reason ?? 'no reason given') : null,
-    zone: options.default_availability_zone,
     vcpus: inventory.vcpus,
     vcpusUsed: options.reserved_host_cpus + (used?.vcpus ?? 0),
     cpuAllocationRatio: options.cpu_allocation_ratio,
@@ -50,5 +71,8 @@ function stateOf(compute: Compute, row: NodeAndService, used: Used | undefined):
     supportedInstances: inventory.supportedInstances,
     cpuInfo: inventory.cpuInfo as unknown as Record<string, unknown>,
     numInstances: used?.servers ?? 0,
+    numIoOps: used?.ioOps ?? 0,
+    failedBuilds: row.failed_builds,
+    hostIp: inventory.hostIp ?? null,
   }
 }

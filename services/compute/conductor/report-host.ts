@@ -2,17 +2,29 @@
 
 import type { HostReport } from '../agent/conductor-protocol.ts'
 import type { HostInventory } from '../agent/protocol.ts'
+import { mirrorNode } from '../aggregates/mirror.ts'
 import type { Compute } from '../compute.ts'
 import { reportNode, reportService } from '../services/report.ts'
+import { findService } from '../services/store.ts'
 
 export async function reportHost(compute: Compute, { host, inventory }: HostReport): Promise<void> {
   const serviceId = await reportService(compute, { host, binary: 'nova-compute' })
   if (!inventory) return
   await reportNode(compute, serviceId, host, inventory)
-  await reportToPlacement(compute, inventory)
+  await reportToPlacement(compute, inventory, await isDisabled(compute, serviceId))
+  await mirrorNode(compute, host, inventory.uuid)
 }
 
-async function reportToPlacement({ placement, options }: Compute, inventory: HostInventory): Promise<void> {
+async function isDisabled(compute: Compute, serviceId: string): Promise<boolean> {
+  const service = await findService(compute, serviceId)
+  return service?.disabled === 1
+}
+
+async function reportToPlacement(
+  { placement, options }: Compute,
+  inventory: HostInventory,
+  disabled: boolean,
+): Promise<void> {
   await placement.ensureProvider({ id: inventory.uuid, name: inventory.hypervisorHostname })
   await placement.setInventories(inventory.uuid, {
     VCPU: {
@@ -34,7 +46,7 @@ async function reportToPlacement({ placement, options }: Compute, inventory: Hos
       allocationRatio: options.disk_allocation_ratio,
     },
   })
-  await placement.setTraits(inventory.uuid, traitsOf(inventory))
+  await placement.setTraits(inventory.uuid, traitsOf(inventory, disabled))
 }
 
 const CPU_TRAITS: Record<string, string> = {
@@ -50,7 +62,8 @@ const CPU_TRAITS: Record<string, string> = {
   svm: 'HW_CPU_X86_SVM',
 }
 
-function traitsOf({ cpuInfo }: HostInventory): string[] {
+function traitsOf({ cpuInfo }: HostInventory, disabled: boolean): string[] {
   const ofCpu = cpuInfo.features.flatMap((feature) => CPU_TRAITS[feature] ?? [])
-  return ['COMPUTE_NODE', 'OWNER_NOVA', 'COMPUTE_DEVICE_TAGGING', ...new Set(ofCpu)]
+  const status = disabled ? ['COMPUTE_STATUS_DISABLED'] : []
+  return ['COMPUTE_NODE', 'OWNER_NOVA', 'COMPUTE_DEVICE_TAGGING', ...status, ...new Set(ofCpu)]
 }

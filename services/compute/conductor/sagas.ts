@@ -1,6 +1,7 @@
 // The tasks that the conductor runs.
 import type { AnySaga } from '@kilonova/tasks/saga'
 import { buildServer } from './build-server.ts'
+import { cacheImages } from './cache-images.ts'
 import type { Conductor } from './conductor.ts'
 import { deleteServer } from './delete-server.ts'
 import { rebootServer, startServer, stopServer } from './power-server.ts'
@@ -11,4 +12,5 @@ export const conductorSagas: readonly AnySaga<Conductor>[] = [
   startServer,
   stopServer,
   rebootServer,
+  cacheImages,
 ]

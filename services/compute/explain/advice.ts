@@ -9,6 +9,10 @@ const BY_FILTER: Record<string, string> = {
   ComputeFilter: 'Bring up or enable compute hosts: openstack compute service list.',
   ImagePropertiesFilter: 'Use an image whose properties (hw_architecture and the like) a host can serve.',
   ComputeCapabilitiesFilter: "Use a flavor whose extra specs a host's capabilities meet.",
+  AggregateInstanceExtraSpecsFilter:
+    'Put a host into an aggregate that says what the flavor asks: openstack aggregate add host.',
+  ServerGroupAntiAffinityFilter: 'Add a host, or use a server group with the policy soft-anti-affinity.',
+  ServerGroupAffinityFilter: 'Make room on the host of the server group, or use the policy soft-affinity.',
 }
 
 export function adviceOf(facts: Facts): string[] {

@@ -91,6 +91,7 @@ onBothStores('what is used of a host', (open) => {
         assert.deepEqual((await usedByHost(api.compute)).get('h1'), {
           servers: 2,
           workload: 1,
+          ioOps: 0,
           vcpus: 3,
           memoryMb: 4160,
           diskGb: 43,

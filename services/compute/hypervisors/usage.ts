@@ -8,12 +8,24 @@ export interface Used {
   servers: number
   /** Servers with a task_state. */
   workload: number
+  /** Servers that are being built, moved or copied. */
+  ioOps: number
   vcpus: number
   memoryMb: number
   diskGb: number
 }
 
-export const NOTHING_USED: Used = { servers: 0, workload: 0, vcpus: 0, memoryMb: 0, diskGb: 0 }
+const IO_TASKS = [
+  'resize_prep',
+  'resize_migrating',
+  'rebuilding',
+  'image_snapshot',
+  'image_backup',
+  'unshelving',
+  'rescuing',
+]
+
+export const NOTHING_USED: Used = { servers: 0, workload: 0, ioOps: 0, vcpus: 0, memoryMb: 0, diskGb: 0 }
 
 /** By host; a host without servers is not there. */
 export async function usedByHost(compute: Compute): Promise<Map<string, Used>> {
@@ -24,6 +36,9 @@ export async function usedByHost(compute: Compute): Promise<Map<string, Used>> {
     .select(['host', (eb) => eb.fn.countAll<number>().as('servers')])
     .select([
       sql<number>`count(task_state)`.as('workload'),
+      sql<number>`sum(case when vm_state = 'building' or task_state in (${sql.join(IO_TASKS)}) then 1 else 0 end)`.as(
+        'ioOps',
+      ),
       sql<number>`sum(${number('vcpus')})`.as('vcpus'),
       sql<number>`sum(${number('memoryMb')})`.as('memoryMb'),
       sql<number>`sum(${disk})`.as('diskGb'),

@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import { quotaOf } from '../quota-limits.ts'
 import { serverUsage } from '../quota-sets/check.ts'
 import { route } from '../route.ts'
+import { countServerGroups } from '../server-groups/store.ts'
 
 const O = Type.Optional
 const shown = (to: string) => O(Type.Unknown(until(to)))
@@ -55,7 +56,7 @@ export const limitRoutes = [
         totalRAMUsed: used.ram,
         totalSecurityGroupsUsed: 0,
         totalFloatingIpsUsed: 0,
-        totalServerGroupsUsed: 0,
+        totalServerGroupsUsed: await countServerGroups(compute, projectId),
       }
       return { limits: { rate: [], absolute } }
     },

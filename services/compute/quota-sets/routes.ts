@@ -4,6 +4,7 @@ import { fault } from '../faults.ts'
 import type { QuotaLimits } from '../quota-limits.ts'
 import { defaultLimits, QUOTA_RESOURCES, quotaOf } from '../quota-limits.ts'
 import { route } from '../route.ts'
+import { countServerGroups } from '../server-groups/store.ts'
 import { serverUsage } from './check.ts'
 import { OfUser, QuotaSetShown, UpdateQuotaSet } from './schema.ts'
 import { removeLimits } from './store.ts'
@@ -13,7 +14,10 @@ const ONE = '/v2.1/os-quota-sets/:projectId'
 
 async function detailOf(compute: Compute, projectId: string): Promise<object> {
   const limits = await quotaOf(compute, projectId)
-  const used: Partial<QuotaLimits> = { ...(await serverUsage(compute, projectId)) }
+  const used: Partial<QuotaLimits> = {
+    ...(await serverUsage(compute, projectId)),
+    server_groups: await countServerGroups(compute, projectId),
+  }
   const entries = QUOTA_RESOURCES.map((name) => [name, { limit: limits[name], in_use: used[name] ?? 0, reserved: 0 }])
   return Object.fromEntries(entries)
 }

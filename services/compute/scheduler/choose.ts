@@ -1,4 +1,5 @@
 // Filters hosts, then ranks what is left; says of each filter how many hosts it removed and what the nearest lacked.
+import { aggregateNumber } from './aggregate-values.ts'
 import type { Filter, HostState, SchedulingRequest, Weigher } from './host-state.ts'
 
 export interface Removed {
@@ -16,6 +17,7 @@ export interface Choice {
 
 export interface Weighted {
   weigher: Weigher
+  /** Where the host's aggregates give none under the weigher's option. */
   multiplier: number
 }
 
@@ -62,7 +64,11 @@ function rank(hosts: HostState[], request: SchedulingRequest, weighers: readonly
     const least = Math.min(...raw)
     const span = Math.max(...raw) - least
     hosts.forEach((host, i) => {
-      totals.set(host, totals.get(host)! + (span === 0 ? 0 : ((raw[i]! - least) / span) * multiplier))
+      totals.set(
+        host,
+        totals.get(host)! +
+          (span === 0 ? 0 : ((raw[i]! - least) / span) * aggregateNumber(host, weigher.option, multiplier)),
+      )
     })
   }
   return hosts.toSorted((a, b) => totals.get(b)! - totals.get(a)! || a.host.localeCompare(b.host))

@@ -25,6 +25,28 @@ export interface HostState {
   supportedInstances: [string, string, string][]
   cpuInfo: Record<string, unknown>
   numInstances: number
+  /** Servers that are being built, moved or copied there. */
+  numIoOps: number
+  /** Builds that failed there since the last one that did not. */
+  failedBuilds: number
+  /** The address that the host tells; null when it tells none. */
+  hostIp: string | null
+  aggregates: readonly HostAggregate[]
+}
+
+/** An aggregate that the host is in. */
+export interface HostAggregate {
+  name: string
+  metadata: Readonly<Record<string, string>>
+}
+
+/** The server group that the server is in. */
+export interface ServerGroup {
+  id: string
+  policy: 'affinity' | 'anti-affinity' | 'soft-affinity' | 'soft-anti-affinity'
+  maxServerPerHost: number
+  /** How many other members are on each host. */
+  others: Readonly<Record<string, number>>
 }
 
 export interface SchedulingRequest {
@@ -35,6 +57,11 @@ export interface SchedulingRequest {
   /** The server's metadata, for filters that read it. */
   metadata: Record<string, string>
   hints: Record<string, unknown>
+  group: ServerGroup | null
+  /** Hosts of the servers that the hint `different_host` names. */
+  differentHosts: readonly string[]
+  /** Hosts of the servers that the hint `same_host` names; null without the hint. */
+  sameHosts: readonly string[] | null
   /** The zone that the user named; null when any will do. */
   zone: string | null
   /** The host that skips the filters. */
@@ -54,6 +81,19 @@ export interface Filter {
 
 export interface Weigher {
   readonly name: string
+  /** The option that its weights are multiplied by; metadata of that key on an aggregate overrides it there. */
+  readonly option: MultiplierOption
   /** The raw weight; weights are brought to 0..1 over all hosts before they are multiplied. */
   weigh(host: HostState, request: SchedulingRequest): number
 }
+
+export type MultiplierOption =
+  | 'ram_weight_multiplier'
+  | 'cpu_weight_multiplier'
+  | 'disk_weight_multiplier'
+  | 'hypervisor_version_weight_multiplier'
+  | 'io_ops_weight_multiplier'
+  | 'num_instances_weight_multiplier'
+  | 'soft_affinity_weight_multiplier'
+  | 'soft_anti_affinity_weight_multiplier'
+  | 'build_failure_weight_multiplier'

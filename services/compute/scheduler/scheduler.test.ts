@@ -1,68 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { GuestFlavor, GuestImage } from '../agent/guest-spec.ts'
 import { choose } from './choose.ts'
 import { matches } from './extra-spec-operators.ts'
 import { allFilters } from './filters/all.ts'
 import { availabilityZoneFilter } from './filters/availability-zone-filter.ts'
 import type { HostState, SchedulingRequest } from './host-state.ts'
 import { neededResources } from './resources.ts'
+import { FILTER_OPTIONS, flavor, host, image, request } from './testing.ts'
 import { cpuWeigher, diskWeigher, ramWeigher } from './weighers/free-resources.ts'
 
-const flavor = (extraSpecs: Record<string, string> = {}): GuestFlavor => ({
-  name: 'm1.nano',
-  vcpus: 1,
-  memoryMb: 192,
-  rootGb: 1,
-  ephemeralGb: 0,
-  swapMb: 0,
-  extraSpecs,
-})
-const image = (properties: Record<string, string>): GuestImage => ({
-  id: 'i',
-  diskFormat: 'raw',
-  minDisk: 0,
-  minRam: 0,
-  size: 1,
-  properties,
-})
-
-const host = (name: string, parts: Partial<HostState> = {}): HostState => ({
-  host: name,
-  node: name,
-  nodeId: name,
-  up: true,
-  disabledReason: null,
-  zone: 'nova',
-  vcpus: 4,
-  vcpusUsed: 0,
-  cpuAllocationRatio: 4,
-  memoryMb: 8192,
-  memoryMbUsed: 512,
-  localGb: 100,
-  localGbUsed: 0,
-  hypervisorType: 'QEMU',
-  hypervisorVersion: 7002000,
-  supportedInstances: [['x86_64', 'qemu', 'hvm']],
-  cpuInfo: { arch: 'x86_64', features: ['aes', 'sse2'] },
-  numInstances: 0,
-  ...parts,
-})
-
-const request = (parts: Partial<SchedulingRequest> = {}): SchedulingRequest => ({
-  serverId: 's',
-  projectId: 'p',
-  flavor: flavor(),
-  image: null,
-  metadata: {},
-  hints: {},
-  zone: null,
-  forcedHost: null,
-  ignoreHosts: [],
-  ...parts,
-})
-
-const filters = [availabilityZoneFilter, ...allFilters]
+const filters = [availabilityZoneFilter, ...allFilters(FILTER_OPTIONS).slice(0, 3)]
 const names = (hosts: HostState[], asked: SchedulingRequest): string[] =>
   choose(hosts, asked, filters, [{ weigher: ramWeigher, multiplier: 1 }]).ranked.map(({ host: name }) => name)
 

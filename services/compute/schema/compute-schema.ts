@@ -2,5 +2,9 @@
 import type { ServiceSchema } from '@kilonova/store/schema'
 import { firstTables } from './0001-compute.ts'
 import { keypairNumbers } from './0002-keypair-numbers.ts'
+import { aggregatesAndGroups } from './0003-aggregates-and-groups.ts'
 
-export const computeSchema: ServiceSchema = { service: 'compute', steps: [firstTables, keypairNumbers] }
+export const computeSchema: ServiceSchema = {
+  service: 'compute',
+  steps: [firstTables, keypairNumbers, aggregatesAndGroups],
+}

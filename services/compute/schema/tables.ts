@@ -62,8 +62,47 @@ export interface ComputeNodeRow {
   hypervisor_hostname: string
   /** HostInventory of agent/protocol.ts. */
   inventory_json: string
+  /** Builds that failed on it since the last one that did not. */
+  failed_builds: Generated<number>
   updated_at: number
   created_at: number
+}
+
+export interface AggregateRow {
+  id: number
+  /** Its id in placement. */
+  uuid: string
+  name: string
+  created_at: number
+  updated_at: number | null
+}
+
+export interface AggregateHostRow {
+  aggregate_id: number
+  host: string
+}
+
+export interface AggregateMetadataRow {
+  aggregate_id: number
+  key: string
+  value: string
+}
+
+export interface ServerGroupRow {
+  id: string
+  number: number
+  project_id: string
+  user_id: string
+  name: string
+  policy: 'affinity' | 'anti-affinity' | 'soft-affinity' | 'soft-anti-affinity'
+  /** Of anti-affinity alone; null is one. */
+  max_server_per_host: number | null
+  created_at: number
+}
+
+export interface ServerGroupMemberRow {
+  server_id: string
+  group_id: string
 }
 
 export interface ServerRow {
@@ -187,6 +226,11 @@ export interface ComputeTables {
   compute_keypairs: KeypairRow
   compute_services: ServiceRow
   compute_nodes: ComputeNodeRow
+  compute_aggregates: AggregateRow
+  compute_aggregate_hosts: AggregateHostRow
+  compute_aggregate_metadata: AggregateMetadataRow
+  compute_server_groups: ServerGroupRow
+  compute_server_group_members: ServerGroupMemberRow
   compute_servers: ServerRow
   compute_server_faults: ServerFaultRow
   compute_request_specs: RequestSpecRow

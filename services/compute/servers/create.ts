@@ -10,7 +10,8 @@ import { fault } from '../faults.ts'
 import { flavorForServer } from '../flavors/for-server.ts'
 import { keypairOfUser } from '../keypairs/store.ts'
 import { checkServerQuota } from '../quota-sets/check.ts'
-import type { ServerRow } from '../schema/tables.ts'
+import type { ServerGroupRow, ServerRow } from '../schema/tables.ts'
+import { hintedGroup, joinGroup } from '../server-groups/members.ts'
 import { imageForServer } from './image-for-server.ts'
 import { startAction } from './instance-action.ts'
 import { hostnameOf, newPassword, newReservationId } from './names.ts'
@@ -33,6 +34,7 @@ export interface CreatedServers {
 interface Plan {
   asked: NewServer
   hints: Record<string, unknown>
+  group: ServerGroupRow | null
   min: number
   max: number
   flavor: GuestFlavor & { id: string }
@@ -53,6 +55,8 @@ export async function createServers(compute: Compute, call: CreateCall): Promise
     const reservation = newReservationId(compute.random)
     for (let index = 0; index < count; index++)
       made.push(await insertOne(compute, context, plan, { index, reservation }))
+    const ids = made.map(({ id }) => id)
+    if (plan.group) await joinGroup(compute, plan.group, ids)
     return made
   })
   return { rows, adminPass: plan.adminPass }
@@ -76,6 +80,7 @@ async function planOf(compute: Compute, call: CreateCall): Promise<Plan> {
   return {
     asked,
     hints,
+    group: await hintedGroup(compute, context, hints),
     min,
     max,
     flavor,

@@ -56,7 +56,8 @@ async function shown(compute: Compute, context: RequestContext, id: string): Pro
   }
 }
 
-function guestImage(image: ImageInfo): GuestImage {
+/** What hosts are told of an image. */
+export function guestImage(image: ImageInfo): GuestImage {
   const properties = Object.entries(image.properties).filter((entry): entry is [string, string] => entry[1] !== null)
   return {
     id: image.id,

@@ -7,6 +7,7 @@ import { Type } from 'typebox'
 import type { Compute } from '../compute.ts'
 import { route } from '../route.ts'
 import type { ServerRow } from '../schema/tables.ts'
+import { groupOfServer } from '../server-groups/store.ts'
 import { hostStatuses } from '../services/host-status.ts'
 import { consoleOutput } from './console-output.ts'
 import { createServers } from './create.ts'
@@ -48,7 +49,8 @@ async function viewsOf(compute: Compute, call: Asked, rows: ServerRow[]): Promis
 
 async function viewOf(compute: Compute, call: Asked, row: ServerRow): Promise<Record<string, unknown>> {
   const [view] = await viewsOf(compute, call, [row])
-  return { ...view, server_groups: [] }
+  const group = call.at('2.71') ? await groupOfServer(compute, row.id) : undefined
+  return { ...view, server_groups: group ? [group.id] : [] }
 }
 
 function linksOf(call: Call<unknown, ListServers>, path: string, next: string | undefined): object {

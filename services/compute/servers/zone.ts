@@ -1,6 +1,6 @@
 // Where a new server may go: `zone`, or for admins `zone:host` and `zone:host:node`.
 import type { Call } from '@kilonova/api/route'
-import { availabilityZones } from '../availability-zones/store.ts'
+import { availableZones } from '../availability-zones/store.ts'
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
 import { fault } from '../faults.ts'
@@ -23,7 +23,7 @@ export async function zoneOf(compute: Compute, call: Pick<Call, 'require'>, aske
   const host = asked.host ?? asked.hypervisor_hostname ?? (forced.find((part) => part !== '') || null)
   if (forced.length > 0) call.require('servers:create:forced_host')
   if (asked.host ?? asked.hypervisor_hostname) call.require('compute:servers:create:requested_destination')
-  if (name !== '' && !(await availabilityZones(compute)).includes(name)) throw fault('AvailabilityZoneUnknown', {})
+  if (name !== '' && !(await availableZones(compute)).includes(name)) throw fault('AvailabilityZoneUnknown', {})
   if (host !== null) await refuseUnknownHost(compute, host)
   return { name: name || compute.options.default_availability_zone, pinned: name !== '', host }
 }

@@ -12,7 +12,7 @@ export async function deleteService(compute: Compute, id: string | number): Prom
     if (await hasServers(compute, service.host)) throw fault('ServiceInUse', {})
     for (const node of await nodesOf(compute, service.id)) await deleteProvider(compute, node)
   }
-  await removeService(compute, service.id)
+  await removeService(compute, service)
 }
 
 /** Without a provider nothing new can be placed there, so what was true of the host's servers stays true. */

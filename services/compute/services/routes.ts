@@ -2,6 +2,7 @@
 
 import type { Call } from '@kilonova/api/route'
 import { isUuid } from '@kilonova/base/ids'
+import { zonesOfHosts } from '../aggregates/zones.ts'
 import { fault } from '../faults.ts'
 import { route } from '../route.ts'
 import { deleteService } from './delete.ts'
@@ -34,7 +35,8 @@ export const serviceRoutes = [
     reply: ServicesListed,
     handler: async (compute, call) => {
       const rows = await listServices(compute, call.query)
-      return { services: rows.map((row) => serviceView(compute, call, row)) }
+      const asked = { compute, call, zoneOf: await zonesOfHosts(compute) }
+      return { services: rows.map((row) => serviceView(asked, row)) }
     },
   }),
   route({
@@ -57,9 +59,10 @@ export const serviceRoutes = [
     policy: 'os-services:update',
     body: UpdateService,
     success: 200,
-    handler: async (compute, call) => ({
-      service: serviceView(compute, call, await changeService(compute, uuidOf(call), call.body)),
-    }),
+    handler: async (compute, call) => {
+      const row = await changeService(compute, uuidOf(call), call.body)
+      return { service: serviceView({ compute, call, zoneOf: await zonesOfHosts(compute) }, row) }
+    },
   }),
   route({
     method: 'DELETE',

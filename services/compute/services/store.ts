@@ -57,9 +57,12 @@ export async function hasServers(compute: Compute, host: string): Promise<boolea
   return server !== undefined
 }
 
-/** The service and its nodes. */
-export function removeService(compute: Compute, id: string): Promise<void> {
+/** The service and its nodes; a compute host leaves its aggregates. */
+export function removeService(compute: Compute, { id, host, binary }: ServiceRow): Promise<void> {
   return compute.store.transaction(async () => {
+    if (binary === 'nova-compute') {
+      await tables(compute).deleteFrom('compute_aggregate_hosts').where('host', '=', host).execute()
+    }
     await tables(compute).deleteFrom('compute_nodes').where('service_id', '=', id).execute()
     await tables(compute).deleteFrom('compute_services').where('id', '=', id).execute()
   })

@@ -1,0 +1,20 @@
+// The host builds, moves or copies fewer servers than the option allows, or the host's aggregates.
+import { aggregateNumber } from '../aggregate-values.ts'
+import type { Filter, HostState, Verdict } from '../host-state.ts'
+import type { FilterOptions } from './filter-options.ts'
+
+const KEY = 'max_io_ops_per_host'
+
+function lack({ numIoOps }: HostState, most: number): Verdict {
+  return numIoOps < most ? undefined : `${numIoOps} servers are being built, moved or copied there, ${most} may be`
+}
+
+export const ioOpsFilter = ({ max_io_ops_per_host: most }: FilterOptions): Filter => ({
+  name: 'IoOpsFilter',
+  judge: (host) => lack(host, most),
+})
+
+export const aggregateIoOpsFilter = ({ max_io_ops_per_host: most }: FilterOptions): Filter => ({
+  name: 'AggregateIoOpsFilter',
+  judge: (host) => lack(host, aggregateNumber(host, KEY, most)),
+})

@@ -1,0 +1,20 @@
+// The host has fewer servers than the option allows, or the host's aggregates.
+import { aggregateNumber } from '../aggregate-values.ts'
+import type { Filter, HostState, Verdict } from '../host-state.ts'
+import type { FilterOptions } from './filter-options.ts'
+
+const KEY = 'max_instances_per_host'
+
+function lack({ numInstances }: HostState, most: number): Verdict {
+  return numInstances < most ? undefined : `it has ${numInstances} servers of at most ${most}`
+}
+
+export const numInstancesFilter = ({ max_instances_per_host: most }: FilterOptions): Filter => ({
+  name: 'NumInstancesFilter',
+  judge: (host) => lack(host, most),
+})
+
+export const aggregateNumInstancesFilter = ({ max_instances_per_host: most }: FilterOptions): Filter => ({
+  name: 'AggregateNumInstancesFilter',
+  judge: (host) => lack(host, aggregateNumber(host, KEY, most)),
+})
