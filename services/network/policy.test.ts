@@ -149,6 +149,6 @@ describe('the policy', () => {
     const { port: seen } = await cloud.must('GET', `/v2.0/ports/${ids['ports']}`, ADMIN)
     assert.equal(seen['binding:vif_type'], 'unbound')
     const profile = { port: { 'binding:profile': { a: 1 } } }
-    assert.equal((await cloud.ask('PUT', `/v2.0/ports/${ids['ports']}`, 'service:service', profile)).status, 404)
+    assert.equal((await cloud.ask('PUT', `/v2.0/ports/${ids['ports']}`, SERVICE, profile)).status, 404)
   })
 })

@@ -66,7 +66,7 @@ class Serving implements NetworkHost {
     const report = (one: PortReport): void => void this.#reports.set(one.portId, one)
     this.agent = await NetworkAgent.start({ directory, backend, report })
     this.#endServing = await bus.serve<HostMethods>(networkTopic(host), this.#methods())
-    this.#running = Promise.all([this.#reportForever(), this.#reconcileForever()])
+    this.#running = this.#run()
   }
 
   async stop(): Promise<void> {
@@ -170,12 +170,25 @@ class Serving implements NetworkHost {
     }
   }
 
+  /** A host is known before it asks what it should have: DHCP servers and routers may be its own. */
+  async #run(): Promise<void> {
+    const { clock } = this.#parts
+    while (!this.#ending.signal.aborted && !(await this.#report(true))) await clock.sleep(SOON_MS, this.#ending.signal)
+    await Promise.all([this.#reportForever(), this.#reconcileForever()])
+  }
+
+  #report(isStart: boolean): Promise<boolean> {
+    const { host, backend } = this.#parts
+    return this.#tell(() => this.#service.agentReport({ host, backend: backend.name, isStart }))
+  }
+
   async #reportForever(): Promise<void> {
-    const { host, backend, options } = this.#parts
-    let isStart = true
-    await this.#forever(options.report_interval, async () => {
-      const arrived = await this.#tell(() => this.#service.agentReport({ host, backend: backend.name, isStart }))
-      if (arrived) isStart = false
+    let isCutOff = false
+    await this.#forever(this.#parts.options.report_interval, async () => {
+      const arrived = await this.#report(false)
+      // What was told meanwhile is lost.
+      if (arrived && isCutOff) await this.#tell(() => this.#inTurn(() => this.#reconcile()))
+      isCutOff = !arrived
       return arrived
     })
   }
