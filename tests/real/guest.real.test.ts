@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { run } from '@kilonova/base/command'
 import { until } from '../../cloud/api-client.ts'
+import type { AuditReport } from '../../cloud/operator/audit/finding.ts'
 import { GuestShell } from './guest-shell.ts'
 import { RealCloud } from './real-cloud.ts'
 import type { ShownServer, Things } from './servers.ts'
@@ -355,8 +356,9 @@ describe('a real guest', () => {
     await one.shell.close()
     await two.shell.close()
     await Promise.all([removeServer(cloud.demo, one.id), removeServer(cloud.demo, two.id)])
-    const { orphans, unchecked, checked } = await cloud.audit()
-    assert.deepEqual([orphans, unchecked], [[], []])
+    const { code, stdout: told } = await cloud.command('audit', '--json')
+    const { orphans, unchecked, checked } = JSON.parse(told) as AuditReport
+    assert.deepEqual([code, orphans, unchecked], [0, [], []])
     assert.equal(checked['domain'], 0)
     assert.equal(await cloud.virsh('list', '--all', '--name'), '')
     const traces = await cloud.traces()

@@ -50,7 +50,6 @@ class Killing {
 
   /** Starts the cloud with the failpoint and has it die there; what the one before it left is looked at first. */
   async dieAt(point: Point): Promise<void> {
-    await this.#cloud.up({ KILONOVA_FAILPOINT: point.failpoint })
     try {
       await this.#unlessItDies(() => this.#workTo(point))
       this.#last = point
@@ -60,7 +59,8 @@ class Killing {
     }
   }
 
-  async #workTo({ deletes }: Point): Promise<void> {
+  async #workTo({ deletes, failpoint }: Point): Promise<void> {
+    await this.#cloud.up({ KILONOVA_FAILPOINT: failpoint })
     await this.#cloud.ready()
     await this.checkLast()
     const id = await createServer(this.#cloud.demo, this.#things, { name: NAME })
@@ -84,11 +84,12 @@ class Killing {
     if (!this.#last) return
     const { failpoint, deletes, fails } = this.#last
     this.#last = undefined
-    const { demo } = this.#cloud
-    const { servers } = await demo.ask<{ servers: { id: string }[] }>({ path: `/compute/v2.1/servers?name=^${NAME}$` })
-    const server = servers[0] && (await settled(demo, servers[0].id))
+    const { admin } = this.#cloud // who is told the whole reason
+    const path = `/compute/v2.1/servers?all_tenants=1&name=^${NAME}$`
+    const { servers } = await admin.ask<{ servers: { id: string }[] }>({ path })
+    const server = servers[0] && (await settled(admin, servers[0].id))
     const { orphans, unchecked } = await this.#cloud.audit()
-    if (server) await removeServer(demo, server.id)
+    if (server) await removeServer(admin, server.id)
     const what = `${failpoint}: ${JSON.stringify([server?.status, server?.fault])}`
     assert.equal(server?.status, deletes ? undefined : fails ? 'ERROR' : 'ACTIVE', what)
     if (fails) assert.ok(server?.fault?.message, what)

@@ -130,7 +130,7 @@ export class RealCloud {
     return lines.slice(-20).join('\n')
   }
 
-  /** Waits until both users are logged in, the image can be booted and every host is up. */
+  /** Waits until both users are logged in, the image can be booted and every host answers. */
   async ready(): Promise<void> {
     this.admin ??= await this.logIn('admin')
     this.demo ??= await this.logIn('demo')
@@ -138,16 +138,16 @@ export class RealCloud {
       const { images } = await this.demo.ask<{ images: unknown[] }>({
         path: '/image/v2/images?name=kilonova-tiny&status=active',
       })
-      return images.length > 0 && (await this.#hostsAreUp()) ? true : undefined
+      return images.length > 0 && (await this.#hostsAnswer()) ? true : undefined
     })
     if (!ready) throw new Error(`the cloud was not ready within ${READY_SECONDS} s: ${await this.#lastWords()}`)
   }
 
-  async #hostsAreUp(): Promise<boolean> {
-    const { services } = await this.admin.ask<{ services: { state: string }[] }>({
-      path: '/compute/v2.1/os-services?binary=nova-compute',
-    })
-    return services.length === this.#options.fakeHosts && services.every(({ state }) => state === 'up')
+  /** A host that reported just before it was killed still counts as up; one that can be looked at is. */
+  async #hostsAnswer(): Promise<boolean> {
+    const { hosts } = await this.admin.ask<{ hosts: { state: string }[] }>({ path: '/kilonova/v1/status' })
+    const up = hosts.filter(({ state }) => state === 'up')
+    return up.length === this.#options.fakeHosts && (await this.audit()).unchecked.length === 0
   }
 
   async logIn(name: 'admin' | 'demo'): Promise<ApiClient> {
@@ -198,8 +198,8 @@ export class RealCloud {
     return kilonova(...args, '--state-dir', this.state.path)
   }
 
-  async audit(): Promise<AuditReport> {
-    return JSON.parse((await this.command('audit', '--json')).stdout) as AuditReport
+  audit(): Promise<AuditReport> {
+    return this.admin.ask<AuditReport>({ path: '/kilonova/v1/audit' })
   }
 
   /** virsh at the libvirtd of this cloud. */
