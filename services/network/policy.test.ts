@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Caller, TestCloud } from './testing.ts'
-import { ADMIN, MEMBER, makeNetwork, makeRouter, OTHER, READER, testCloud } from './testing.ts'
+import { ADMIN, MEMBER, makeNetwork, makeRouter, OTHER, READER, SERVICE, testCloud } from './testing.ts'
 
 /** Readable by everybody who has a token, or without one. */
 const OPEN = ['/', '/v2.0', '/v2.0/extensions', '/v2.0/extensions/:alias', '/v2.0/availability_zones']
