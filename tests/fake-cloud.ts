@@ -2,12 +2,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Cloud } from '../cloud/all-in-one.ts'
-import { startCloud } from '../cloud/all-in-one.ts'
-import { ApiClient, until } from '../cloud/api-client.ts'
-import { fillCloud } from '../cloud/bootstrap.ts'
-import { loadConfig } from '../cloud/config.ts'
-import { StateDirectory } from '../cloud/state-directory.ts'
+import type { Cloud } from '@kilonova/cloud/all-in-one'
+import { startCloud } from '@kilonova/cloud/all-in-one'
+import { ApiClient, until } from '@kilonova/cloud/api-client'
+import { fillCloud } from '@kilonova/cloud/bootstrap'
+import { loadConfig } from '@kilonova/cloud/config'
+import { StateDirectory } from '@kilonova/cloud/state-directory'
 
 export interface FakeCloud {
   cloud: Cloud
