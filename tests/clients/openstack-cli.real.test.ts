@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { until } from '../../cloud/api-client.ts'
+import { until } from '@kilonova/cloud/api-client'
 import { RealCloud } from '../real/real-cloud.ts'
 import { OpenStackSession } from './openstack-session.ts'
 
@@ -212,6 +212,9 @@ describe('the openstack client', () => {
   it('shows hosts and services to the admin', async () => {
     const [row] = await list(admin, 'hypervisor list')
     assert.deepEqual([row?.['Hypervisor Type'], row?.['State']], ['QEMU', 'up'])
+    const shown = await admin.json(`hypervisor show ${row?.['ID']}`)
+    assert.equal(shown['hypervisor_hostname'], row?.['Hypervisor Hostname'])
+    assert.match(String(shown['load_average']), /\d/)
     const services = await list(admin, 'compute service list')
     assert.deepEqual(names(services, 'Binary').toSorted(), ['nova-compute', 'nova-conductor', 'nova-scheduler'])
     assert.ok(services.every((service) => service['State'] === 'up' && service['Status'] === 'enabled'))

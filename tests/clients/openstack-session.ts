@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemClock } from '@kilonova/base/clock'
-import { environmentOf } from '../../cloud/credential-files.ts'
+import { environmentOf } from '@kilonova/cloud/credential-files'
 import type { RealCloud } from '../real/real-cloud.ts'
 
 const MARK = '@@end of command'

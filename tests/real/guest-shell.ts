@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { CommandResult } from '@kilonova/base/command'
 import { run } from '@kilonova/base/command'
-import { until } from '../../cloud/api-client.ts'
+import { until } from '@kilonova/cloud/api-client'
 
 export interface ShellPlace {
   /** Where the connection's socket lies. Short: its path has at most 107 characters. */

@@ -5,8 +5,8 @@ import { createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { run } from '@kilonova/base/command'
-import { until } from '../../cloud/api-client.ts'
-import type { AuditReport } from '../../cloud/operator/audit/finding.ts'
+import { until } from '@kilonova/cloud/api-client'
+import type { AuditReport } from '@kilonova/cloud/operator/audit/finding'
 import { GuestShell } from './guest-shell.ts'
 import { RealCloud } from './real-cloud.ts'
 import type { ShownServer, Things } from './servers.ts'
@@ -373,5 +373,15 @@ describe('a real guest', () => {
     const leases = join(cloud.state.network, 'dhcp', things.network, 'leases')
     assert.equal((await run('cat', [leases])).stdout.includes(one.address), false)
     assert.deepEqual((await cloud.demo.ask<{ ports: unknown[] }>({ path: PORTS })).ports, [])
+  })
+
+  it('leaves nothing on the machine when its cloud is stopped after it', async () => {
+    assert.notDeepEqual(await cloud.traces(), [])
+    assert.deepEqual(await cloud.stop(), { code: 0, signal: null })
+    assert.deepEqual(await cloud.traces(), [])
+    await cloud.up()
+    await cloud.ready()
+    assert.deepEqual((await cloud.audit()).orphans, [])
+    assert.ok((await cloud.traces()).some((trace) => trace.includes(namespace)))
   })
 })

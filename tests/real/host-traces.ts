@@ -1,7 +1,7 @@
 // What a cloud has on this machine outside its directory: processes, network devices, namespaces, filters.
 import { readdir } from 'node:fs/promises'
 import { run } from '@kilonova/base/command'
-import { endAll, processesOf } from '../../cloud/testing/processes.ts'
+import { endAll, processesOf } from '@kilonova/cloud/testing/processes'
 
 export interface WhoseTraces {
   /** The state directory: its processes name it in their arguments. */

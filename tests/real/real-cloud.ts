@@ -9,13 +9,13 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { CommandResult } from '@kilonova/base/command'
 import { run } from '@kilonova/base/command'
-import { ApiClient, answers, until } from '../../cloud/api-client.ts'
-import { buildGuestImage } from '../../cloud/guest-image/build.ts'
-import type { AuditReport } from '../../cloud/operator/audit/finding.ts'
-import { StateDirectory } from '../../cloud/state-directory.ts'
+import { ApiClient, answers, until } from '@kilonova/cloud/api-client'
+import { buildGuestImage } from '@kilonova/cloud/guest-image/build'
+import type { AuditReport } from '@kilonova/cloud/operator/audit/finding'
+import { StateDirectory } from '@kilonova/cloud/state-directory'
 import { removeTraces, tracesOf } from './host-traces.ts'
 
-const MAIN = fileURLToPath(new URL('../../cloud/cli/main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('@kilonova/cloud/cli/main', import.meta.url))
 /** Where the guest's image is kept between tests, since building it takes a while. */
 const CACHE = join(process.env['KILONOVA_TEST_CACHE'] ?? join(tmpdir(), 'kilonova-test-cache'), 'guest-image')
 const START_SECONDS = 60

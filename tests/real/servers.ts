@@ -2,8 +2,8 @@
 import { join } from 'node:path'
 import { run } from '@kilonova/base/command'
 import { isFault } from '@kilonova/base/fault'
-import type { ApiClient } from '../../cloud/api-client.ts'
-import { until } from '../../cloud/api-client.ts'
+import type { ApiClient } from '@kilonova/cloud/api-client'
+import { until } from '@kilonova/cloud/api-client'
 
 export interface ShownServer {
   id: string
