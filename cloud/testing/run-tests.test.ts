@@ -88,6 +88,19 @@ test('a file that runs too long is ended with all its children', async () => {
   assert.deepEqual(await processesOf(/in <(.+)>/.exec(text)![1]!), [])
 })
 
+test('files share one cache, and nothing else', async () => {
+  const says = `test('says', () => {
+    console.log('<' + process.env.KILONOVA_TEST_CACHE + '> <' + process.env.TMPDIR + '>')
+    assert.fail()
+  })`
+  const { text } = await runProject({ 'tests/a.test.ts': says, 'tests/b.test.ts': says })
+  const [one, two] = [...text.matchAll(/<(.+)> <(.+)>/g)]
+  assert.ok(one && two, text)
+  assert.equal(one[1], two[1])
+  assert.notEqual(one[2], two[2])
+  assert.ok(!one[1]!.startsWith(one[2]!))
+})
+
 test('a process left behind is a failure, and is ended', async () => {
   const { totals, text } = await runProject({
     'tests/leaves.test.ts': `test('spawns', () => { spawn('sleep', ['1001'], { detached: true, stdio: 'ignore' }).unref() })`,

@@ -1,4 +1,5 @@
-// Runs one test file in its own process group and temporary directory, within a time limit, and leaves nothing behind.
+// Runs one test file in its own process group and temporary directory, within a time limit, and leaves nothing behind
+// but what KILONOVA_TEST_CACHE names: what takes long to make and never changes, such as the guest image.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -65,7 +66,7 @@ async function runProcess(test: TestFile, directory: string, report: string): Pr
   if (test.name) args.push(`--test-name-pattern=${test.name}`)
   const child = spawn(process.execPath, [...args, test.file], {
     cwd: test.root,
-    env: { ...inherited, TMPDIR: directory },
+    env: { KILONOVA_TEST_CACHE: join(tmpdir(), 'kilonova-test-cache'), ...inherited, TMPDIR: directory },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
