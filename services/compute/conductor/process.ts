@@ -1,5 +1,6 @@
 // The conductor's part of a process: its tasks, and its ears for hosts and network.
 
+import { Leader } from '@kilonova/tasks/leader'
 import { Periodic } from '@kilonova/tasks/periodic'
 import type { ConductorMethods, EventMethods, NetworkEvent } from '../agent/conductor-protocol.ts'
 import { CONDUCTOR_TOPIC, EVENTS_TOPIC } from '../agent/conductor-protocol.ts'
@@ -8,6 +9,7 @@ import { findServer, updateServer } from '../servers/store.ts'
 import { reportService } from '../services/report.ts'
 import { goneServers, metadataOf } from './for-hosts.ts'
 import { vifsOf } from './ports.ts'
+import { PowerSync, powerSyncSeconds } from './power-sync.ts'
 import { reportHost } from './report-host.ts'
 import { conductorSagas } from './sagas.ts'
 
@@ -18,6 +20,7 @@ export function addConductorTasks(compute: Compute): void {
 
 /** Listens until what it returns is called. */
 export async function startConductor(compute: Compute, host: string): Promise<() => Promise<void>> {
+  const powerSync = new PowerSync(compute)
   const endReports = await compute.bus.serve<ConductorMethods>(CONDUCTOR_TOPIC, {
     reportHost: async (report) => {
       await reportHost(compute, report)
@@ -27,6 +30,14 @@ export async function startConductor(compute: Compute, host: string): Promise<()
     metadataOf: (asked) => metadataOf(compute, asked),
     keepPassword: async ({ serverId, password }) => {
       await updateServer(compute, serverId, { encrypted_password: password })
+      return null
+    },
+    guestEvent: async (event) => {
+      await powerSync.event(event)
+      return null
+    },
+    syncPowerStates: async ({ host }) => {
+      void powerSync.wished(host)
       return null
     },
   })
@@ -42,8 +53,12 @@ export async function startConductor(compute: Compute, host: string): Promise<()
     await reportService(compute, { host, binary: 'nova-conductor' })
     await reportService(compute, { host, binary: 'nova-scheduler' })
   })
+  const leader = new Leader({ store: compute.store, clock: compute.clock, owner: compute.random.uuid() })
+  const comparing = { name: 'compute.sync_power_states', seconds: powerSyncSeconds(compute.options), leader }
+  periodic.every(comparing, () => powerSync.all())
   return async () => {
-    await periodic.stop()
+    await Promise.all([powerSync.stop(), periodic.stop()])
+    await leader.resign()
     await endReports()
     await endEvents()
   }
