@@ -15,7 +15,7 @@ import type { AuditReport } from '@kilonova/cloud/operator/audit/finding'
 import { StateDirectory } from '@kilonova/cloud/state-directory'
 import { removeTraces, tracesOf } from './host-traces.ts'
 
-const MAIN = fileURLToPath(new URL('@kilonova/cloud/cli/main', import.meta.url))
+const MAIN = fileURLToPath(import.meta.resolve('@kilonova/cloud/cli/main'))
 /** Where the guest's image is kept between tests, since building it takes a while. */
 const CACHE = join(process.env['KILONOVA_TEST_CACHE'] ?? join(tmpdir(), 'kilonova-test-cache'), 'guest-image')
 const START_SECONDS = 60
