@@ -64,7 +64,14 @@ async function serve(
   const { host, bus, config } = needs
   const common = { vifs: plugger(needs), dhcpDomain: config.compute.dhcp_domain, vendorData: vendorDataOf(config) }
   const agent = computeAgent({ ...parts, ...common })
-  return startHostProcess({ host, bus, clock: systemClock, agent, options: config.compute })
+  return startHostProcess({
+    host,
+    bus,
+    clock: systemClock,
+    agent,
+    hypervisor: parts.hypervisor,
+    options: config.compute,
+  })
 }
 
 export interface LibvirtNeeds extends HostNeeds {

@@ -41,6 +41,17 @@ export const computeOptions = {
       min: 1,
       help: 'seconds between the resource reports of a host',
     },
+    sync_power_state_interval: {
+      type: 'integer',
+      default: 600,
+      help: 'seconds between comparisons of all servers with their guests; 0 is 60, negative is never',
+    },
+    sync_power_state_pool_size: {
+      type: 'integer',
+      default: 5,
+      min: 1,
+      help: 'servers of a host that are compared at once, and hosts',
+    },
     reserved_host_memory_mb: { type: 'integer', default: 512, min: 0, help: 'MB of a host that servers do not get' },
     reserved_host_disk_mb: {
       type: 'integer',

@@ -5,6 +5,8 @@ import { log } from '@kilonova/base/log'
 import type { Bus } from '@kilonova/bus/bus'
 import type { ConductorMethods } from './conductor-protocol.ts'
 import { CONDUCTOR_TOPIC } from './conductor-protocol.ts'
+import type { Hypervisor } from './hypervisor.ts'
+import { LifecycleEvents } from './lifecycle-events.ts'
 import type { ComputeAgent } from './protocol.ts'
 import { computeTopic } from './protocol.ts'
 
@@ -13,11 +15,15 @@ export interface HostProcessParts {
   bus: Bus
   clock: Clock
   agent: ComputeAgent
+  /** Whose guests' events the conductor is told; absent: it is told none. */
+  hypervisor?: Pick<Hypervisor, 'events' | 'reconnections'>
   options: {
     /** Seconds between signs of life. */
     report_interval: number
     /** Seconds between reports of what the host has. */
     update_resources_interval: number
+    /** Default true. */
+    handle_virt_lifecycle_events?: boolean
   }
 }
 
@@ -29,9 +35,16 @@ export interface HostProcess {
 
 /** Serves the agent until stopped. A report that does not arrive is told again at the next turn. */
 export async function startHostProcess(parts: HostProcessParts): Promise<HostProcess> {
-  const { host, bus, agent, clock, options } = parts
+  const { host, bus, agent, hypervisor, clock, options } = parts
   const endServing = await bus.serve<ComputeAgent>(computeTopic(host), agent)
   const conductor = bus.remote<ConductorMethods>(CONDUCTOR_TOPIC)
+  const events = new LifecycleEvents({
+    host,
+    clock,
+    conductor,
+    ...(hypervisor ? { hypervisor } : {}),
+    handlesEvents: options.handle_virt_lifecycle_events ?? true,
+  })
   const ending = new AbortController()
   const first = Promise.withResolvers<void>()
   let reportedAt = -Infinity
@@ -43,6 +56,7 @@ export async function startHostProcess(parts: HostProcessParts): Promise<HostPro
     await conductor.reportHost({ host, ...inventory })
     if (isDue) reportedAt = clock.monotonic()
     first.resolve()
+    await events.catchUp()
   }
   const forever = async (): Promise<void> => {
     while (!ending.signal.aborted) {
@@ -55,6 +69,7 @@ export async function startHostProcess(parts: HostProcessParts): Promise<HostPro
     reported: first.promise,
     async stop() {
       ending.abort()
+      await events.stop()
       await running
       await endServing()
     },

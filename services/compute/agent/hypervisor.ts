@@ -68,6 +68,8 @@ export interface Hypervisor {
   destroy(id: string): Promise<void>
   /** Changes as they happen, from the first `next` on, until the signal aborts. After a lost connection it goes on. */
   events(signal: AbortSignal): AsyncIterable<GuestEvent>
+  /** Each time that a lost connection to it is back: events may have been missed. Absent where none can be lost. */
+  reconnections?(signal: AbortSignal): AsyncIterable<unknown>
   /** What the guest wrote to its serial console: the newest bytes, at most `maxBytes`. Empty when none. */
   consoleOutput(id: string, maxBytes: number): Promise<Uint8Array>
   /** Figures of a running guest, as GET …/diagnostics has them since 2.48. */

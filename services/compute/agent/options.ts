@@ -42,6 +42,11 @@ export const agentOptions = {
     min: 0,
     help: "seconds between the balloon's memory reports; 0 turns them off",
   },
+  handle_virt_lifecycle_events: {
+    type: 'boolean',
+    default: true,
+    help: 'act on what happens to guests when it happens, not only at the next comparison',
+  },
   dhcp_domain: { type: 'string', default: 'novalocal', help: "appended to the guests' hostnames; empty for none" },
   vendordata_jsonfile_path: { type: 'string', default: '', help: 'JSON file told to every guest as vendor_data.json' },
   vendordata_dynamic_targets: { type: 'list', default: [], help: 'name@url of services asked for vendor_data2.json' },

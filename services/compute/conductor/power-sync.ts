@@ -28,6 +28,9 @@ interface Look {
   servers: Listed[]
 }
 
+/** Undefined: nothing is known, or nothing certain. */
+type SeenOf = (server: Listed) => PowerState | undefined
+
 interface Sample {
   host: string
   id: string
@@ -58,8 +61,9 @@ export class PowerSync {
 
   /** Compares the servers of one host, after a comparison that is under way. Does not throw. */
   host(host: string): Promise<void> {
+    const context = adminContext()
     return this.#queued(hostKey(host), () =>
-      withContext(adminContext(), () => this.#compareHost(host)).catch((error) => {
+      withContext(context, () => this.#compareHost(host, context)).catch((error) => {
         if (this.#stopped.signal.aborted) return
         log('compute.power_sync').warn({ host }, `could not compare servers with guests: ${errorChain(error)}`)
       }),
@@ -93,20 +97,21 @@ export class PowerSync {
     return this.#compute.options.sync_power_state_pool_size
   }
 
-  async #compareHost(host: string): Promise<void> {
+  async #compareHost(host: string, context: RequestContext): Promise<void> {
     const { guests, servers } = await this.#look(host)
     if (guests.size !== servers.length) {
       const counts = { host, servers: servers.length, guests: guests.size }
       log('compute.power_sync').warn(counts, `${servers.length} servers are recorded for ${guests.size} guests`)
     }
-    await this.#compare(host, servers, ({ id }) => guests.get(id))
+    const compare = (some: Listed[], seenOf: SeenOf) => this.#compare({ host, context }, some, seenOf)
+    await compare(servers, ({ id }) => guests.get(id))
     const unseen = servers.filter(({ id, task_state }) => task_state === null && !guests.has(id))
     const doubtful = unseen.some(({ power_state }) => power_state !== POWER.NOSTATE)
     if (doubtful) await this.#compute.clock.sleep(LOOK_AGAIN, this.#stopped.signal)
     const again = doubtful ? await this.#look(host) : { guests, servers }
     const missing = new Set(unseen.map(({ id }) => id))
     const still = again.servers.filter(({ id }) => missing.has(id))
-    await this.#compare(host, still, ({ id }) => again.guests.get(id) ?? POWER.NOSTATE)
+    await compare(still, ({ id }) => again.guests.get(id) ?? POWER.NOSTATE)
   }
 
   /** The servers are read after the guests: what was just made is not taken for missing more than once. */
@@ -123,8 +128,11 @@ export class PowerSync {
     return { guests: new Map(states.map(({ id, powerState }) => [id, powerState])), servers }
   }
 
-  async #compare(host: string, servers: Listed[], seenOf: (server: Listed) => PowerState | undefined): Promise<void> {
-    const context = adminContext()
+  async #compare(
+    { host, context }: { host: string; context: RequestContext },
+    servers: Listed[],
+    seenOf: SeenOf,
+  ): Promise<void> {
     await sideBySide(servers, this.#atOnce, async (server) => {
       const seen = seenOf(server)
       if (seen === undefined || this.#queues.has(server.id) || isAsRecorded(server, seen)) return

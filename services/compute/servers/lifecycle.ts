@@ -35,6 +35,7 @@ const REBOOTABLE: readonly (TaskState | null)[] = [
 export const actions = {
   start:      { ...usual, name: 'start',  from: ['stopped'],                                           meanwhile: 'powering-on' },
   stop:       { ...usual, name: 'stop',   from: ['active', 'error'],                                   meanwhile: 'powering-off' },
+  forceStop:  { ...usual, name: 'stop',   from: ['stopped', 'paused'],                                 meanwhile: 'powering-off' },
   rebootSoft: { ...usual, name: 'reboot', from: ['active'],                                            meanwhile: 'rebooting' },
   rebootHard: { ...usual, name: 'reboot', from: ['active', 'stopped', 'paused', 'suspended', 'error'], meanwhile: 'rebooting_hard', task: REBOOTABLE },
   delete:     { name: 'delete', from: 'any', task: 'any', launched: false, refusedWhenLocked: true, needsHost: false, meanwhile: 'deleting' },

@@ -21,6 +21,12 @@ export function stopServer(compute: Compute, context: RequestContext, id: string
   return command(compute, context, { id, action: 'stop', recorded: 'stop', enqueue })
 }
 
+/** Also from states in which users may not stop it: for a guest that is not as its server says. */
+export function forceStopServer(compute: Compute, context: RequestContext, id: string): Promise<void> {
+  const enqueue = () => compute.tasks.enqueue(stopServerTask, { input: { serverId: id as ServerId }, context })
+  return command(compute, context, { id, action: 'forceStop', recorded: 'stop', enqueue })
+}
+
 /** A hard reboot takes the place of a reboot that is still running. */
 export function rebootServer(
   compute: Compute,

@@ -48,7 +48,8 @@ export class FakeHypervisor implements Hypervisor {
   #host: Required<Pick<FakeHypervisorOptions, 'name' | 'vcpus' | 'memoryMb'>>
   #shutdownTime: number | null
   #guests: Journal<FakeGuest>
-  #emitter = new EventEmitter<{ event: [GuestEvent] }>().setMaxListeners(0)
+  #isConnected = true
+  #emitter = new EventEmitter<{ event: [GuestEvent]; connected: [] }>().setMaxListeners(0)
 
   constructor(options: FakeHypervisorOptions) {
     const { name, vcpus = 64, memoryMb = 262_144, shutdownTime = 0, file = null, weather = new Weather() } = options
@@ -160,6 +161,14 @@ export class FakeHypervisor implements Hypervisor {
     }
   }
 
+  async *reconnections(signal: AbortSignal): AsyncGenerator<void, void, void> {
+    try {
+      for await (const _ of on(this.#emitter, 'connected', { signal })) yield
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+  }
+
   consoleOutput(id: string, maxBytes: number): Promise<Uint8Array> {
     return this.weather.call('consoleOutput', () =>
       Buffer.from(this.#guests.get(id)?.console ?? '').subarray(-maxBytes),
@@ -178,6 +187,14 @@ export class FakeHypervisor implements Hypervisor {
     else if (what === 'pause') this.#become(guest, POWER.PAUSED, 'paused')
     else if (what === 'unpause') this.#become(guest, POWER.RUNNING, 'resumed')
     else this.#guests.delete(id)
+  }
+
+  /** What happens in `work` happens while the connection is lost: its events reach nobody. */
+  outage(work: () => void): void {
+    this.#isConnected = false
+    work()
+    this.#isConnected = true
+    this.#emitter.emit('connected')
   }
 
   #must(id: string): FakeGuest {
@@ -199,7 +216,7 @@ export class FakeHypervisor implements Hypervisor {
 
   #become(guest: FakeGuest, powerState: PowerState, event: GuestEvent['event']): void {
     this.#guests.set(guest.id, { ...guest, powerState })
-    this.#emitter.emit('event', { id: guest.id, event, powerState })
+    if (this.#isConnected) this.#emitter.emit('event', { id: guest.id, event, powerState })
   }
 }
 

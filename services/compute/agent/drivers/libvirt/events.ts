@@ -1,4 +1,5 @@
 // Lifecycle events of this cloud's guests, out of those of the whole host.
+import { on } from 'node:events'
 import { lifecycle } from '@kilonova/libvirt/constants'
 import type { LibvirtHost } from '@kilonova/libvirt/host'
 import type { GuestEvent } from '../../hypervisor.ts'
@@ -16,6 +17,15 @@ export async function* guestEvents(
     const meaning = lifecycleOf(event.event, event.detail)
     if (meaning && (await isOurs(guests, id))) yield { id, ...meaning }
     if (event.event === lifecycle.UNDEFINED) guests.forget(id)
+  }
+}
+
+/** After each, all events are registered again; those that came before it may be lost. */
+export async function* reconnections(host: LibvirtHost, signal: AbortSignal): AsyncGenerator<void, void, void> {
+  try {
+    for await (const _ of on(host, 'connected', { signal })) yield
+  } catch (error) {
+    if (!signal.aborted) throw error
   }
 }
 

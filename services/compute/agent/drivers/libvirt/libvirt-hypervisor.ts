@@ -8,7 +8,7 @@ import { consoleTail } from './console.ts'
 import { readDiagnostics } from './diagnostics.ts'
 import { domainFault } from './domain-faults.ts'
 import { type DomainHost, domainXml } from './domain-xml.ts'
-import { guestEvents } from './events.ts'
+import { guestEvents, reconnections } from './events.ts'
 import { interfaceMacs, taggedDevices } from './guest-devices.ts'
 import { Guests } from './guests.ts'
 import { type Capabilities, hypervisorInventory, readCapabilities } from './inventory.ts'
@@ -65,6 +65,7 @@ export function libvirtHypervisor({ host, paths, ...domainHost }: LibvirtHypervi
     stop: (id, how) => guests.stop(id, how),
     destroy: (id) => guests.destroy(id),
     events: (signal) => guestEvents(host, guests, signal),
+    reconnections: (signal) => reconnections(host, signal),
     consoleOutput: (id, maxBytes) => consoleTail(paths.consoleLog(id), maxBytes),
     diagnostics,
   }
