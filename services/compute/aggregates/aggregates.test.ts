@@ -255,9 +255,11 @@ test('a disabled host is marked in placement', () =>
     assert.ok(!(await traits()).includes('COMPUTE_STATUS_DISABLED'))
     const [{ id }] = (await call('GET os-services')).body.services
     await call(`PUT os-services/${id}`, { status: 'disabled' })
+    assert.ok((await traits()).includes('COMPUTE_STATUS_DISABLED'))
     await reportHost(compute, { host: 'h1', inventory })
     assert.ok((await traits()).includes('COMPUTE_STATUS_DISABLED'))
     await call(`PUT os-services/${id}`, { status: 'enabled' })
+    assert.ok(!(await traits()).includes('COMPUTE_STATUS_DISABLED'))
     await reportHost(compute, { host: 'h1', inventory })
     assert.ok(!(await traits()).includes('COMPUTE_STATUS_DISABLED'))
   }))

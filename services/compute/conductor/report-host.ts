@@ -4,6 +4,7 @@ import type { HostReport } from '../agent/conductor-protocol.ts'
 import type { HostInventory } from '../agent/protocol.ts'
 import { mirrorNode } from '../aggregates/mirror.ts'
 import type { Compute } from '../compute.ts'
+import { DISABLED_TRAIT } from '../services/mark-disabled.ts'
 import { reportNode, reportService } from '../services/report.ts'
 import { findService } from '../services/store.ts'
 
@@ -64,6 +65,6 @@ const CPU_TRAITS: Record<string, string> = {
 
 function traitsOf({ cpuInfo }: HostInventory, disabled: boolean): string[] {
   const ofCpu = cpuInfo.features.flatMap((feature) => CPU_TRAITS[feature] ?? [])
-  const status = disabled ? ['COMPUTE_STATUS_DISABLED'] : []
+  const status = disabled ? [DISABLED_TRAIT] : []
   return ['COMPUTE_NODE', 'OWNER_NOVA', 'COMPUTE_DEVICE_TAGGING', ...status, ...new Set(ofCpu)]
 }

@@ -3,6 +3,7 @@ import { asBoolean } from '@kilonova/api/fields'
 import type { Compute } from '../compute.ts'
 import { fault } from '../faults.ts'
 import type { ServiceRow } from '../schema/tables.ts'
+import { markDisabled } from './mark-disabled.ts'
 import type { ActOnService, UpdateService } from './schema.ts'
 import type { ServiceUpdate } from './store.ts'
 import { findService, updateService } from './store.ts'
@@ -13,6 +14,7 @@ export async function actOnService(compute: Compute, action: string, asked: ActO
   const { update, shown } = actionOf(action, asked)
   const row = await updateService(compute, { host, binary }, update)
   if (!row) throw fault('HostBinaryNotFound', { host, binary })
+  await markDisabled(compute, row)
   return { host, binary, ...shown }
 }
 
@@ -49,6 +51,7 @@ export async function changeService(compute: Compute, id: string, asked: UpdateS
   }
   const row = await updateService(compute, { id }, updateOf(asked))
   if (!row) throw fault('ServiceNotFound', { id })
+  await markDisabled(compute, row)
   return row
 }
 
