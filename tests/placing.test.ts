@@ -1,7 +1,7 @@
 // Where servers go in a whole cloud: by aggregates, zones and server groups.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { until } from '../cloud/api-client.ts'
+import { until } from '@kilonova/cloud/api-client'
 import type { FakeCloud, ShownServer } from './fake-cloud.ts'
 import { createServer, settledServer, startFakeCloud } from './fake-cloud.ts'
 
