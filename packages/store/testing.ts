@@ -21,11 +21,10 @@ export async function memoryStore(...schemas: ServiceSchema[]): Promise<Store> {
   return store
 }
 
+type Suite = (open: (...schemas: ServiceSchema[]) => Promise<Store>) => void
+
 /** Declares `suite` once on SQLite and once on PostgreSQL; `open` makes a fresh database each time. */
-export function onBothStores(
-  name: string,
-  suite: (open: (...schemas: ServiceSchema[]) => Promise<Store>) => void,
-): void {
+export function onBothStores(name: string, suite: Suite): void {
   describe(`${name} on sqlite`, () => {
     const stores: Store[] = []
     after(() => Promise.all(stores.map((store) => store.close())))
@@ -35,6 +34,11 @@ export function onBothStores(
       return store
     })
   })
+  onPostgres(name, suite)
+}
+
+/** Declares what holds only where several processes share a store. */
+export function onPostgres(name: string, suite: Suite): void {
   describe(`${name} on postgres`, () => {
     const stores: Store[] = []
     let cluster: Promise<PostgresCluster> | undefined

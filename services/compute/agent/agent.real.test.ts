@@ -1,6 +1,5 @@
 // A whole server on a real host: the guest image boots, reads its config drive, obeys its power button.
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,10 +21,18 @@ import { POWER } from './power-state.ts'
 import type { ComputeAgent } from './protocol.ts'
 import { makeGuest, makeImage, makeVif } from './testing.ts'
 
-const image = process.env['KILONOVA_TEST_IMAGE'] ?? ''
-const skip = !existsSync(image) && 'KILONOVA_TEST_IMAGE names no guest image (qcow2)'
+const BUILDER = join(import.meta.dirname, '../../../cloud/guest-image/main.ts')
+const CACHE = join(process.env['KILONOVA_TEST_CACHE'] ?? join(tmpdir(), 'kilonova-test-cache'), 'guest-image')
+const BUILD_LIMIT = 300_000
 
-describe('the compute agent on a real host', { skip }, () => {
+/** The path of the guest image; made once for all tests. */
+async function guestImage(): Promise<string> {
+  const { stdout } = await run(process.execPath, [BUILDER, CACHE], { timeout: BUILD_LIMIT })
+  return (JSON.parse(stdout) as { path: string }).path
+}
+
+describe('the compute agent on a real host', () => {
+  let image: string
   let directory: string
   let daemon: Daemon
   let host: LibvirtHost
@@ -33,6 +40,7 @@ describe('the compute agent on a real host', { skip }, () => {
   let agent: ComputeAgent
 
   before(async () => {
+    image = await guestImage()
     directory = await mkdtemp(join(tmpdir(), 'kn-agent-'))
     daemon = await startDaemon({ directory: join(directory, 'lv') })
     host = LibvirtHost.start({ connect: unixSocket(daemon.socket) })

@@ -12,7 +12,7 @@ import { type Clock, systemClock, VirtualClock } from '@kilonova/base/clock'
 import { run } from '@kilonova/base/command'
 import { isFault } from '@kilonova/base/fault'
 import { openStore } from '@kilonova/store/store'
-import { memoryStore, onBothStores } from '@kilonova/store/testing'
+import { memoryStore, onBothStores, onPostgres } from '@kilonova/store/testing'
 import { be64, inDirectory, made, partitioned, patched } from '../inspector/testing.ts'
 import { imageSchema } from '../schema/steps.ts'
 import { contextOf, startService, type TestService, type TestServiceOptions } from '../testing.ts'
@@ -291,10 +291,14 @@ onBothStores('what a crash left', (open) => {
     assert.equal((await service.upload(id, 'data')).status, 204)
     assert.equal((await service.ask('POST', '/v2/images', { json: { id: other } })).status, 201)
   })
+})
 
-  it('does not touch an upload that lives in another process', async (test) => {
-    const { store, service, id } = await interrupted()
-    if (store.kind === 'sqlite') return test.skip('a SQLite store has one process')
+onPostgres('two processes', (open) => {
+  it('leave the upload of the other alone', async () => {
+    const store = await open(imageSchema)
+    const service = await startService({ store })
+    services.push(service)
+    const id = await service.create()
     const source = new PassThrough()
     source.write('data')
     const uploading = service.service.client.upload(contextOf('alice'), id, source)

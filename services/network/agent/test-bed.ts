@@ -266,12 +266,13 @@ export class Guest {
         await systemClock.sleep(50)
       return heard.includes(line)
     }
-    return { echoes, end: () => child.kill('SIGKILL') }
+    return { echoes, end: () => process.kill(-child.pid!, 'SIGKILL') }
   }
 
   /** Starts a program inside that lives until the guest ends. */
   start(file: string, args: string[]): ChildProcess {
-    const child = spawn('ip', ['netns', 'exec', this.namespace, file, ...args], { stdio: ['pipe', 'pipe', 'ignore'] })
+    const inside = ['netns', 'exec', this.namespace, file, ...args]
+    const child = spawn('ip', inside, { stdio: ['pipe', 'pipe', 'ignore'], detached: true })
     this.#children.add(child)
     child.on('close', () => this.#children.delete(child))
     return child
@@ -280,7 +281,7 @@ export class Guest {
   async end(): Promise<void> {
     for (const child of this.#children) {
       const closed = once(child, 'close')
-      child.kill('SIGKILL')
+      process.kill(-child.pid!, 'SIGKILL') // with what it has started itself, such as nc's programs
       await closed
     }
     await run('ip', ['netns', 'delete', this.namespace], { accept: [0, 1] })

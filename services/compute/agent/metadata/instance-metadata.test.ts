@@ -227,9 +227,8 @@ test('network_data.json: nothing for a guest without ports, DNS servers once, fo
 
 const schemas = join(import.meta.dirname, '../../../../../shared/reference/nova-guest-data-schemas/network_data.json')
 
-test("network_data.json agrees with Nova's schema", {
-  skip: !existsSync(schemas) && 'the reference is not here',
-}, () => {
+/** Compares with Nova's own schema where that lies beside the project. */
+function agreesWithNova(): void {
   const schema = JSON.parse(readFileSync(schemas, 'utf8'), (name, value) => {
     if (name === '$id' || (name === 'id' && typeof value === 'string')) return undefined
     if (name === 'pattern' && typeof value === 'string') return value.replace('(?i)', '').replaceAll('A-F', 'A-Fa-f')
@@ -244,4 +243,6 @@ test("network_data.json agrees with Nova's schema", {
     assert.deepEqual(check.Errors(data)[1], [], name)
   }
   assert.equal(check.Check({ links: [{ id: 'x' }], networks: [], services: [] }), false)
-})
+}
+
+if (existsSync(schemas)) test("network_data.json agrees with Nova's schema", agreesWithNova)
