@@ -46,6 +46,8 @@ export class PowerSync {
   readonly #compute: Compute
   /** By host and by server: what is under way, one after another. */
   readonly #queues = new Map<string, Promise<void>>()
+  /** By host: the comparison that has not begun yet; who wishes another one means the same. */
+  readonly #waiting = new Map<string, Promise<void>>()
   readonly #stopped = new AbortController()
 
   constructor(compute: Compute) {
@@ -61,13 +63,18 @@ export class PowerSync {
 
   /** Compares the servers of one host, after a comparison that is under way. Does not throw. */
   host(host: string): Promise<void> {
+    const waiting = this.#waiting.get(host)
+    if (waiting) return waiting
     const context = adminContext()
-    return this.#queued(hostKey(host), () =>
-      withContext(context, () => this.#compareHost(host, context)).catch((error) => {
+    const compared = this.#queued(hostKey(host), () => {
+      this.#waiting.delete(host)
+      return withContext(context, () => this.#compareHost(host, context)).catch((error) => {
         if (this.#stopped.signal.aborted) return
         log('compute.power_sync').warn({ host }, `could not compare servers with guests: ${errorChain(error)}`)
-      }),
-    )
+      })
+    })
+    this.#waiting.set(host, compared)
+    return compared
   }
 
   /** The same at the wish of a host, unless the option turns comparisons off. */
