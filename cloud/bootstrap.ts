@@ -13,7 +13,6 @@ import type { NewImageInfo } from '@kilonova/image/client'
 import { bootstrapNetwork } from '@kilonova/network/bootstrap'
 import type { Cloud } from './all-in-one.ts'
 import { fault } from './faults.ts'
-import { buildGuestImage } from './guest-image/build.ts'
 import type { Parts } from './parts.ts'
 import { readIfThere, type StateDirectory } from './state-directory.ts'
 
@@ -78,6 +77,7 @@ async function makeImage({ parts }: Cloud, { driver, state, memory }: Filling): 
 type Filled = NewImageInfo & { data: Readable }
 
 async function guestImage(state: StateDirectory): Promise<Filled> {
+  const { buildGuestImage } = await import('./guest-image/build.ts')
   const { path, minDisk, minRam } = await buildGuestImage({
     directory: state.guestImage,
     log: (line) => log('guest-image').info(line),

@@ -4,8 +4,8 @@ import { systemClock } from '@kilonova/base/clock'
 import { errorChain } from '@kilonova/base/fault'
 import type { Store } from '@kilonova/store/store'
 import { sql } from 'kysely'
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 import type { Hosts } from './hosts.ts'
+import type { Metrics } from './metrics.ts'
 
 export interface HealthNeeds {
   store: Store
@@ -32,21 +32,21 @@ export function mountHealth({ fastify }: Api, { store, hosts }: HealthNeeds): vo
     const able = parts['store']!.ok // a host that is down makes its servers wait, it does not silence the API
     return reply.code(able ? 200 : 503).send({ ok: able, parts })
   })
-  const registry = new Registry()
-  collectDefaultMetrics({ register: registry, prefix: 'kilonova_' })
-  const durations = new Histogram({
-    name: 'kilonova_http_request_duration_seconds',
-    help: 'Seconds from the arrival of a request to its answer',
-    labelNames: ['service', 'method', 'status'],
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
-    registers: [registry],
-  })
+  let metrics: Promise<Metrics> | undefined
+  const loaded = (): Promise<Metrics> => {
+    metrics ??= import('./metrics.ts').then(({ createMetrics }) => createMetrics())
+    return metrics
+  }
   const started = new WeakMap<object, number>()
   fastify.addHook('onRequest', async (request) => void started.set(request.raw, systemClock.monotonic()))
   fastify.addHook('onResponse', async (request, reply) => {
     const service = request.url.split('/')[1]?.split('?')[0] ?? ''
     const seconds = (systemClock.monotonic() - started.get(request.raw)!) / 1000
+    const { durations } = await loaded() // with the first answer, not before it
     durations.observe({ service, method: request.method, status: String(reply.statusCode) }, seconds)
   })
-  fastify.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()))
+  fastify.get('/metrics', async (_request, reply) => {
+    const { registry } = await loaded()
+    return reply.type(registry.contentType).send(await registry.metrics())
+  })
 }

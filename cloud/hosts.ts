@@ -6,12 +6,9 @@ import type { HostProcess } from '@kilonova/compute/agent/host-process'
 import type { ComputeAgent } from '@kilonova/compute/agent/protocol'
 import { computeTopic } from '@kilonova/compute/agent/protocol'
 import { Closing } from './closing.ts'
-import { startFakeHost, startLibvirtHost } from './compute-hosts.ts'
 import type { CloudConfig } from './config.ts'
 import type { Libvirt } from './libvirt.ts'
-import { startLibvirt } from './libvirt.ts'
 import type { NetworkHost } from './network-hosts.ts'
-import { startBridgeNetwork, startFakeNetwork } from './network-hosts.ts'
 import type { Parts } from './parts.ts'
 import type { CloudIdentity, StateDirectory } from './state-directory.ts'
 
@@ -59,6 +56,7 @@ export class Hosts {
 
   async #startFake(host: string): Promise<HostProcess> {
     const { parts, state, config, memory } = this.#needs
+    const { startFakeNetwork, startFakeHost } = await loadHosts()
     const network = await startFakeNetwork({ host, parts, state, config })
     this.#closing.add(`network of ${host}`, () => network.stop())
     const compute = await startFakeHost({ host, bus: parts.bus, config, state }, !memory)
@@ -68,6 +66,8 @@ export class Hosts {
 
   async #startThis(host: string): Promise<HostProcess> {
     const { parts, config, state, identity } = this.#needs
+    const { startLibvirt } = await import('./libvirt.ts')
+    const { startBridgeNetwork, startLibvirtHost } = await loadHosts()
     const libvirt = await startLibvirt(state)
     this.libvirt = libvirt
     this.#closing.add('libvirt', () => libvirt.stop())
@@ -107,4 +107,9 @@ export class Hosts {
     if (this.#needs.driver === 'libvirt') this.#isEmpty = await this.#hasNoGuests()
     await this.#closing.close()
   }
+}
+
+/** Drivers and plumbing are loaded when hosts start, so that the API answers before. */
+async function loadHosts() {
+  return { ...(await import('./compute-hosts.ts')), ...(await import('./network-hosts.ts')) }
 }

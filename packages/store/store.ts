@@ -5,7 +5,6 @@ import { systemClock } from '@kilonova/base/clock'
 import type { RawBuilder } from 'kysely'
 import { Kysely, PostgresDialect, SqliteDialect, sql } from 'kysely'
 import { GroupCommit } from './group-commit.ts'
-import { postgresPool } from './postgres.ts'
 import { openSqlite } from './sqlite.ts'
 
 export type StoreKind = 'sqlite' | 'postgres'
@@ -104,7 +103,7 @@ export function openStore({ url, poolSize = 10, synchronous = 'FULL' }: StoreOpt
     return new Store('sqlite', new Kysely({ dialect: new SqliteDialect({ database }) }))
   }
   if (/^postgres(ql)?:\/\//.test(url)) {
-    const pool = postgresPool(url, poolSize)
+    const pool = async () => (await import('./postgres.ts')).postgresPool(url, poolSize) // not loaded for SQLite
     return new Store('postgres', new Kysely({ dialect: new PostgresDialect({ pool }) }))
   }
   throw new Error(`database.url must begin with sqlite: or postgres://, not ${url.split(':')[0]}:`)
