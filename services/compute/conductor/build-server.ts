@@ -1,7 +1,7 @@
 // server.build: from a row to a running guest, or back to nothing with the reason.
 import type { RequestContext } from '@kilonova/base/context'
 import { isFault } from '@kilonova/base/fault'
-import type { TaskError, TaskEvent } from '@kilonova/tasks/saga'
+import type { TaskEvent } from '@kilonova/tasks/saga'
 import { later, saga, startOver } from '@kilonova/tasks/saga'
 import { HOPELESS } from '../agent/faults.ts'
 import { POWER } from '../agent/power-state.ts'
@@ -10,7 +10,7 @@ import type { ServerRow } from '../schema/tables.ts'
 import { actionEvent } from '../servers/instance-action.ts'
 import { change, enterBuildState } from '../servers/lifecycle.ts'
 import type { TaskState } from '../servers/state.ts'
-import { findServer, insertFault, updateServer } from '../servers/store.ts'
+import { findServer, updateServer } from '../servers/store.ts'
 import type { BuildServer } from '../servers/tasks.ts'
 import { buildServerTask } from '../servers/tasks.ts'
 import { parsed } from '../servers/view.ts'
@@ -21,6 +21,7 @@ import { agentOf, LONG_CALL } from './conductor.ts'
 import { countFailedBuild, forgetFailedBuilds } from './failed-builds.ts'
 import { guestOf, networksOf, serverOf } from './guest.ts'
 import { preparePorts, releasePorts } from './ports.ts'
+import { keepFault } from './server-fault.ts'
 
 const recordEvent = actionEvent({
   event: 'compute__do_build_and_run_instance',
@@ -63,7 +64,13 @@ function elsewhere(
   if (hopeless || input.forcedHost !== null) return error
   const last = error instanceof Error ? error.message : String(error)
   if (attempt >= most) return fault('MaxRetriesExceeded', { id: input.serverId, attempts: attempt, last }, error)
-  return startOver({ ...input, excluded: [...input.excluded, host] }, error)
+  return startOver({ ...input, excluded: [...input.excluded, host], lastFailure: last }, error)
+}
+
+/** When no host is left, that the others failed says more than that none is left. */
+function noneLeft({ serverId, excluded, lastFailure }: BuildServer, error: unknown): unknown {
+  if (excluded.length === 0 || !isFault(error, 'NoValidHost')) return error
+  return fault('MaxRetriesExceeded', { id: serverId, attempts: excluded.length, last: lastFailure ?? '' }, error)
 }
 
 /** The host itself is away for a moment: the step is tried again there. */
@@ -122,7 +129,7 @@ export const buildServer = saga<BuildServer, Conductor>(buildServerTask, { obser
     do: async ({ input, deps }) => {
       const { compute } = deps
       const row = await serverOf(compute, input.serverId)
-      const chosen = await claimHost(compute, row, input)
+      const chosen = await claimHost(compute, row, input).catch((error) => Promise.reject(noneLeft(input, error)))
       await updateServer(compute, row.id, { host: chosen.host, node: chosen.node })
       return chosen
     },
@@ -204,22 +211,10 @@ export const buildServer = saga<BuildServer, Conductor>(buildServerTask, { obser
     undone: async ({ input, deps: { compute }, error }) => {
       const row = await findServer(compute, input.serverId)
       if (!row) return
-      await insertFault(compute, row, faultOf(error))
+      await keepFault(compute, row, error)
       await change(compute, row.id, {
         vm_state: 'error',
         ...(row.task_state === 'deleting' ? {} : { task_state: null }),
       })
     },
   })
-
-const TOLD = ['NoValidHost', 'MaxRetriesExceeded', 'VirtualInterfaceTimeout', 'TaskCancelled', 'DeadlineExceeded']
-
-/** Users read the sentence of a failure that is theirs or about capacity; of others the name, and admins the rest. */
-function faultOf({ code = 'UnexpectedError', status = 500, message, mend }: TaskError): {
-  code: number
-  message: string
-  details: string
-} {
-  const isTold = status < 500 || TOLD.includes(code)
-  return { code: status, message: isTold ? message : code, details: mend ? `${message} ${mend}` : message }
-}

@@ -1,15 +1,17 @@
-// server.delete: guest, ports and claim go, then the row. There is no way back; what fails is tried again.
+// server.delete: guest, ports and claim go, then the row. There is no way back: a failure that
+// does not go away by itself leaves the server in error with what it still has, until it is deleted again.
 import { saga } from '@kilonova/tasks/saga'
 import { POWER } from '../agent/power-state.ts'
 import { actionEvent } from '../servers/instance-action.ts'
 import { change } from '../servers/lifecycle.ts'
-import { findServer } from '../servers/store.ts'
+import { findServer, updateServer } from '../servers/store.ts'
 import type { OfServer } from '../servers/tasks.ts'
 import { deleteServerTask } from '../servers/tasks.ts'
 import { isHostUp } from '../services/liveness.ts'
 import { removeGuest } from './build-server.ts'
 import type { Conductor } from './conductor.ts'
 import { releasePorts } from './ports.ts'
+import { keepFault } from './server-fault.ts'
 
 export const deleteServer = saga<OfServer, Conductor>(deleteServerTask, {
   observe: actionEvent({ event: 'compute_terminate_instance' }),
@@ -42,7 +44,13 @@ export const deleteServer = saga<OfServer, Conductor>(deleteServerTask, {
       } as const
       await change(compute, input.serverId, gone)
     },
-    undone: async ({ input, deps: { compute } }) => {
-      await change(compute, input.serverId, { vm_state: 'error', task_state: null })
+    undone: async ({ input, deps: { compute }, error }) => {
+      const row = await findServer(compute, input.serverId)
+      if (!row) return
+      await keepFault(compute, row, error)
+      const claims = await compute.placement.allocationsOf(row.id)
+      // It lives nowhere any more once its claim, the last of it, is gone.
+      if (Object.keys(claims).length === 0) await updateServer(compute, row.id, { host: null, node: null })
+      await change(compute, row.id, { vm_state: 'error', task_state: null })
     },
   })

@@ -91,10 +91,9 @@ async function finishEvent(compute: Compute, of: EventOf, error?: TaskError): Pr
     .where('event', '=', of.event)
     .where('finish_at', 'is', null)
     .execute()
-  const message = error ? { message: 'Error' } : {}
   await tables(compute)
     .updateTable('compute_instance_actions')
-    .set({ updated_at: of.at, finish_at: of.at, ...message })
+    .set({ updated_at: of.at, finish_at: of.at, message: error ? 'Error' : null })
     .where('id', '=', id)
     .execute()
 }

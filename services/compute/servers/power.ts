@@ -36,7 +36,7 @@ export function rebootServer(
 ): Promise<void> {
   const enqueue = (row: ServerRow) =>
     compute.tasks.enqueue(rebootServerTask, {
-      input: { serverId: id as ServerId, how, vmState: row.vm_state },
+      input: { serverId: id as ServerId, how },
       context,
       preempts: how === 'hard' && row.task_state !== null,
     })

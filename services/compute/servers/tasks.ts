@@ -8,6 +8,8 @@ export interface BuildServer {
   serverId: ServerId
   /** Hosts on which the build has failed already. */
   excluded: string[]
+  /** Why it failed on the last of them; absent at first. */
+  lastFailure?: string
   /** The host that the request forces, skipping the filters. */
   forcedHost: string | null
 }
@@ -18,8 +20,6 @@ export interface OfServer {
 
 export interface RebootServer extends OfServer {
   how: 'soft' | 'hard'
-  /** To return to when the reboot cannot be done. */
-  vmState: string
 }
 
 export const buildServerTask = taskKind<BuildServer>('server.build', { resource: server })
