@@ -1,0 +1,213 @@
+// The invariants of servers: all that exists against what the records say, once every operation has ended.
+
+import { lookAtClaims } from '@kilonova/cloud/operator/audit/claims'
+import { lookAtGuests } from '@kilonova/cloud/operator/audit/guests'
+import { lookAtNetworks } from '@kilonova/cloud/operator/audit/networks'
+import { lookAtOperations } from '@kilonova/cloud/operator/audit/operations'
+import { lookAtPorts } from '@kilonova/cloud/operator/audit/ports'
+import { auditedRecords } from '@kilonova/cloud/operator/audit/records'
+import type { GuestState } from '@kilonova/compute/agent/hypervisor'
+import { POWER } from '@kilonova/compute/agent/power-state'
+import { tables } from '@kilonova/compute/compute'
+import type { AuditedPort } from '@kilonova/network/client'
+import type { Allocations } from '@kilonova/placement/client'
+import type { Task } from '@kilonova/tasks/task'
+import { actionProblems } from './action-oracle.ts'
+import type { ServerWorld } from './server-world.ts'
+import type { WorldHost } from './world-host.ts'
+
+type Row = Awaited<ReturnType<typeof allServers>>[number]
+
+interface Host {
+  name: string
+  nodeId: string
+  guests: GuestState[]
+  stored: string[]
+  /** Ids of the ports that have a tap. */
+  taps: string[]
+}
+
+/** All that there is. */
+export interface Seen {
+  servers: Row[]
+  tasks: Task[]
+  hosts: Host[]
+  claims: Map<string, Allocations>
+  /** Of servers. */
+  ports: AuditedPort[]
+  portStatus: Record<string, string>
+  faults: Map<string, { code: number; message: string }>
+}
+
+const allServers = ({ compute }: ServerWorld) =>
+  tables(compute).selectFrom('compute_servers').selectAll().orderBy('number').execute()
+
+/** Turns in which hosts may still do what they were told after a task's end. */
+const PATIENCE = 50
+
+/** Throws when an invariant is broken. */
+export async function assertWhole(world: ServerWorld): Promise<void> {
+  let problems: string[] = []
+  for (let turn = 0; turn < PATIENCE; turn++) {
+    await world.told()
+    problems = await broken(world)
+    if (problems.length === 0) return
+    await world.run(world.clock.sleep(1))
+  }
+  throw new Error(problems.join('\n'))
+}
+
+/** One sentence for each invariant that does not hold. */
+async function broken(world: ServerWorld): Promise<string[]> {
+  const seen = await look(world)
+  return [
+    ...(await auditProblems(world)),
+    ...seen.tasks.flatMap(({ name, state, endedAt }) => (endedAt === null ? [`${name} is ${state}`] : [])),
+    ...seen.servers.flatMap((row) => serverProblems(row, seen)),
+    ...ownerProblems(seen),
+    ...(await quotaProblems(world, seen)),
+    ...(await actionProblems(
+      world.compute,
+      seen.tasks.filter(({ resource }) => resource?.type === 'server'),
+    )),
+  ]
+}
+
+async function look(world: ServerWorld): Promise<Seen> {
+  const { compute, tasks, hosts } = world
+  const ports = (await compute.network.allPorts()).filter(({ deviceOwner }) => deviceOwner.startsWith('compute:'))
+  const faults = await tables(compute).selectFrom('compute_server_faults').selectAll().orderBy('id').execute()
+  return {
+    servers: await allServers(world),
+    tasks: await tasks.list({ limit: 100_000 }),
+    hosts: await world.run(Promise.all(hosts.map(lookAtHost))),
+    claims: await compute.placement.allAllocations(),
+    ports,
+    portStatus: await compute.network.portStatuses(ports.map(({ id }) => id)),
+    faults: new Map(faults.map(({ server_id, code, message }) => [server_id, { code, message }])),
+  }
+}
+
+async function lookAtHost({ name, nodeId, hypervisor, storage, things }: WorldHost): Promise<Host> {
+  const taps = [...things.things.values()].filter(({ kind }) => kind === 'tap')
+  const [guests, stored] = [await hypervisor.guests(), await storage.guests()]
+  return { name, nodeId, guests, stored, taps: taps.map(({ owner }) => owner) }
+}
+
+/** What the operator's own audit finds. */
+async function auditProblems(world: ServerWorld): Promise<string[]> {
+  const { compute, bus, clock, tasks } = world
+  const records = await auditedRecords({ compute, tasks })
+  const looked = [
+    lookAtOperations(records, clock.now()),
+    await world.run(lookAtGuests({ bus }, records)),
+    await world.run(lookAtNetworks({ bus }, records)),
+    lookAtPorts(await compute.network.allPorts(), records),
+    await lookAtClaims(compute.placement, records),
+  ]
+  const unchecked = looked.flatMap((one) => one.unchecked ?? [])
+  return [
+    ...looked.flatMap(({ findings }) => findings.map(({ kind, id, host, why }) => `${kind} ${id} on ${host}: ${why}`)),
+    ...unchecked.map(({ what, why }) => `${what} could not be looked at: ${why}`),
+  ]
+}
+
+const POWER_OF: Record<string, number> = { active: POWER.RUNNING, stopped: POWER.SHUTDOWN }
+
+/** The server is gone, lives, or failed with a reason; in each case all of it agrees. */
+function serverProblems(row: Row, seen: Seen): string[] {
+  const { id, vm_state: state, task_state: passing } = row
+  const say = (problem: string): string => `server ${id} (${state}) ${problem}`
+  if (passing !== null) return [say(`is still ${passing}`)]
+  if (row.deleted_at !== null) return state === 'deleted' && row.terminated_at !== null ? [] : [say('is deleted')]
+  if (state === 'error') return [...faultProblems(row, seen), ...failedProblems(row, seen)].map(say)
+  if (state in POWER_OF) return [...livingProblems(row, seen), ...guestProblems(row, seen)].map(say)
+  return [say('is in no state in which it may stay')]
+}
+
+/** A reason that its user can read, with nothing of our inside. */
+function faultProblems({ id, admin_pass }: Row, { faults }: Seen): string[] {
+  const fault = faults.get(id)
+  if (!fault) return ['has no fault']
+  const { code, message } = fault
+  const problems: string[] = []
+  if (code < 400 || message === '') problems.push(`has the fault ${code} '${message}'`)
+  if (/failpoint|\n|\/fake\/|\/dev\/shm/.test(message)) problems.push(`tells its user '${message}'`)
+  if (admin_pass !== null && message.includes(admin_pass)) problems.push('tells its password')
+  return problems
+}
+
+const claimOf = ({ flavor_json }: Row): Record<string, number> => {
+  const { vcpus, memoryMb, rootGb } = JSON.parse(flavor_json)
+  return { VCPU: vcpus, MEMORY_MB: memoryMb, DISK_GB: rootGb }
+}
+
+const plannedPorts = ({ networks_json }: Row): string[] =>
+  (JSON.parse(networks_json) as { portId: string }[]).map(({ portId }) => portId)
+
+/** A failed server has either all that it had on its host, as far as that is still there, or nothing. */
+function failedProblems(row: Row, { claims, ports, hosts }: Seen): string[] {
+  const { id, host } = row
+  const here = hosts.find(({ name }) => name === host)
+  const claimed = JSON.stringify(claims.get(id) ?? {})
+  const wanted = JSON.stringify(here ? { [here.nodeId]: claimOf(row) } : {})
+  const problems = claimed === wanted ? [] : [`claims ${claimed} while it lives on ${host}`]
+  if (host === null && ports.some(({ deviceId }) => deviceId === id)) problems.push('has ports and no host')
+  return problems
+}
+
+function livingProblems(row: Row, { claims, ports, portStatus, hosts }: Seen): string[] {
+  const { id, host } = row
+  const here = hosts.find(({ name }) => name === host)
+  if (!here) return [`lives on ${host}`]
+  const problems: string[] = []
+  const claimed = claims.get(id) ?? {}
+  const same = Object.entries(claimOf(row)).every(([name, amount]) => claimed[here.nodeId]?.[name] === amount)
+  if (!same || Object.keys(claimed).length !== 1) problems.push(`claims ${JSON.stringify(claimed)}`)
+  for (const portId of plannedPorts(row)) {
+    const port = ports.find((one) => one.id === portId)
+    if (port?.deviceId !== id || port.host !== host) problems.push(`has its port ${portId} on ${port?.host}`)
+    if (portStatus[portId] !== 'ACTIVE') problems.push(`has its port ${portId} ${portStatus[portId]}`)
+    if (!here.taps.includes(portId)) problems.push(`has no tap of its port ${portId} on ${host}`)
+  }
+  if (JSON.parse(row.network_info_json).length !== plannedPorts(row).length) problems.push('shows other ports')
+  if (!here.stored.includes(id)) problems.push(`has no files on ${host}`)
+  if (row.launched_at === null) problems.push('was never launched')
+  if (row.admin_pass !== null) problems.push('keeps its password')
+  return problems
+}
+
+/** The record of the power state is what the guest really is. */
+function guestProblems({ id, host, vm_state, power_state }: Row, { hosts }: Seen): string[] {
+  const guest = hosts.find(({ name }) => name === host)?.guests.find((one) => one.id === id)
+  const wanted = POWER_OF[vm_state]
+  if (guest?.powerState !== wanted) return [`has a guest in power state ${guest?.powerState}`]
+  return power_state === wanted ? [] : [`records power state ${power_state}`]
+}
+
+/** Each guest, file, tap, port and claim belongs to one server that lives there. */
+function ownerProblems({ servers, hosts, ports, claims }: Seen): string[] {
+  const live = new Map(servers.filter(({ deleted_at }) => deleted_at === null).map((row) => [row.id, row]))
+  const planned = new Map([...live.values()].flatMap((row) => plannedPorts(row).map((port) => [port, row])))
+  const problems: string[] = []
+  for (const { name, guests, stored, taps } of hosts) {
+    for (const { id } of guests) if (live.get(id)?.host !== name) problems.push(`guest ${id} on ${name} is nobody's`)
+    for (const id of stored) if (live.get(id)?.host !== name) problems.push(`files ${id} on ${name} are nobody's`)
+    for (const id of taps) if (planned.get(id)?.host !== name) problems.push(`tap of ${id} on ${name} is nobody's`)
+  }
+  for (const { id, deviceId, host } of ports) {
+    const owner = planned.get(id)
+    if (owner?.id !== deviceId || owner.host !== host) problems.push(`port ${id} of ${deviceId} on ${host} is nobody's`)
+  }
+  for (const id of claims.keys()) if (!live.has(id)) problems.push(`the claim of ${id} is nobody's`)
+  return problems
+}
+
+async function quotaProblems({ commands }: ServerWorld, { servers }: Seen): Promise<string[]> {
+  const used = await commands.used()
+  const live = servers.filter(({ deleted_at }) => deleted_at === null).map(claimOf)
+  const sum = (name: string): number => live.reduce((total, claim) => total + claim[name]!, 0)
+  const counted = [used.totalInstancesUsed, used.totalCoresUsed, used.totalRAMUsed].join()
+  const recounted = [live.length, sum('VCPU'), sum('MEMORY_MB')].join()
+  return counted === recounted ? [] : [`the quota's use is ${counted}, the servers use ${recounted}`]
+}
