@@ -13,12 +13,14 @@ import { consoleOutput } from './console-output.ts'
 import { createServers } from './create.ts'
 import { deleteServer } from './delete.ts'
 import { listServers } from './list.ts'
+import { lockServer, unlockServer } from './lock.ts'
 import { rebootServer, startServer, stopServer } from './power.ts'
 import {
   ConsoleOutput,
   CreateServer,
   DetailServers,
   ListServers,
+  Lock,
   Reboot,
   ShowServer,
   UpdatedServer,
@@ -174,5 +176,26 @@ export const serverRoutes = [
       const length = body['os-getConsoleOutput']?.length ?? null
       return { output: await consoleOutput(compute, context, params['id']!, length === null ? null : Number(length)) }
     },
+  }),
+  route({
+    method: 'POST',
+    path: ACTION,
+    action: 'lock',
+    policy: 'os-lock-server:lock',
+    body: Lock,
+    success: 202,
+    handler: (compute, { context, params, body, at }) => {
+      const { locked_reason: reason } = at('2.73') ? ((body.lock ?? {}) as { locked_reason?: string }) : {}
+      return lockServer(compute, context, params['id']!, reason)
+    },
+  }),
+  route({
+    method: 'POST',
+    path: ACTION,
+    action: 'unlock',
+    policy: 'os-lock-server:unlock',
+    body: Type.Object({ unlock: Type.Unknown() }),
+    success: 202,
+    handler: (compute, call) => unlockServer(compute, call, call.params['id']!),
   }),
 ]

@@ -134,6 +134,16 @@ export const UpdateServer = Type.Object(
 )
 export type UpdateServer = Static<typeof UpdateServer>
 
+export const Lock = Type.Object(
+  {
+    lock: Type.Union([
+      Type.Unknown(until('2.72')),
+      nullable(Type.Object({ locked_reason: O(Type.String({ minLength: 1, maxLength: 255 })) }, closed), since('2.73')),
+    ]),
+  },
+  closed,
+)
+
 export const Reboot = Type.Object(
   { reboot: Type.Object({ type: oneOf(['HARD', 'Hard', 'hard', 'SOFT', 'Soft', 'soft']) }, closed) },
   closed,

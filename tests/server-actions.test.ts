@@ -1,0 +1,77 @@
+// What users and admins do to servers that live, in a whole cloud on fake hosts.
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { isFault } from '@kilonova/base/fault'
+import type { ApiClient } from '@kilonova/cloud/api-client'
+import type { FakeCloud, ShownServer } from './fake-cloud.ts'
+import { createServer, settledServer, showServer, startFakeCloud } from './fake-cloud.ts'
+
+const refused = (code: number, sentence: RegExp) => (error: unknown) => {
+  assert.ok(isFault(error), String(error))
+  assert.match(error.message, sentence)
+  assert.equal(error.status, code)
+  return true
+}
+
+describe('a server that lives', () => {
+  let fake: FakeCloud
+  let id: string
+  before(async () => {
+    fake = await startFakeCloud()
+    id = await createServer(fake)
+    await settledServer(fake, id)
+  })
+  after(() => fake?.stop())
+
+  const act = (client: ApiClient, body: unknown, version = '2.96') =>
+    client.ask({
+      method: 'POST',
+      path: `/compute/v2.1/servers/${id}/action`,
+      body,
+      headers: { 'openstack-api-version': `compute ${version}` },
+    })
+  const shown = async () => (await showServer(fake, id)) as ShownServer & { locked: boolean; locked_reason: string }
+  /** Its newest action with its events, as admins see them. */
+  const newest = async (): Promise<unknown[]> => {
+    const path = `/compute/v2.1/servers/${id}/os-instance-actions`
+    const { instanceActions } = await fake.admin.ask<{ instanceActions: { request_id: string }[] }>({ path })
+    const { instanceAction } = await fake.admin.ask<{
+      instanceAction: { action: string; events: { event: string; result: string }[] }
+    }>({ path: `${path}/${instanceActions[0]!.request_id}` })
+    return [instanceAction.action, ...instanceAction.events.map(({ event, result }) => `${event} ${result}`)]
+  }
+
+  it('is locked by its owner with a reason, refuses changes, and is unlocked', async () => {
+    await act(fake.demo, { lock: { locked_reason: 'mine' } })
+    assert.deepEqual(await newest(), ['lock', 'api_lock Success'])
+    const { locked, locked_reason: reason } = await shown()
+    assert.deepEqual([locked, reason], [true, 'mine'])
+    await assert.rejects(act(fake.demo, { 'os-stop': null }), refused(409, /^Instance \S+ is locked$/))
+    await act(fake.demo, { unlock: null })
+    assert.deepEqual(await newest(), ['unlock', 'api_unlock Success'])
+    const after = await shown()
+    assert.deepEqual([after.locked, after.locked_reason], [false, null])
+  })
+
+  it('is opened by admins alone when an admin has locked it', async () => {
+    await act(fake.admin, { lock: null })
+    await act(fake.demo, { lock: { locked_reason: 'too late' } })
+    assert.equal((await shown()).locked_reason, null)
+    await assert.rejects(
+      act(fake.demo, { unlock: null }),
+      refused(403, /Policy doesn't allow .*os-lock-server:unlock:unlock_override/),
+    )
+    assert.equal((await shown()).locked, true)
+    await act(fake.admin, { unlock: null })
+    assert.equal((await shown()).locked, false)
+  })
+
+  it('takes a reason for its lock from 2.73 on', async () => {
+    await act(fake.demo, { lock: { locked_reason: 'none yet' } }, '2.72')
+    assert.equal((await shown()).locked_reason, null)
+    await act(fake.demo, { unlock: null })
+    for (const lock of [{ locked_reason: '' }, { reason: 'x' }, 'x'])
+      await assert.rejects(act(fake.demo, { lock }), refused(400, /lock/))
+    assert.equal((await shown()).locked, false)
+  })
+})
