@@ -134,7 +134,7 @@ export function hypervisorContract(name: string, host: ContractHost): void {
       assert.ok(inventory.hypervisorVersion >= 1_000_000)
       assert.notEqual(inventory.hypervisorHostname, '')
       assert.equal(inventory.numaTopology.flatMap(({ cpus }) => cpus).length, inventory.vcpus)
-      assert.match(inventory.uptime, /load average: \d/)
+      assert.match(inventory.uptime, /\d up .+, +\d+ users?, +load average: \d/)
     })
 
     test('running guests count in vcpusUsed, stopped ones do not', async () => {

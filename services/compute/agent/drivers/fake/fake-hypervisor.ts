@@ -74,7 +74,7 @@ export class FakeHypervisor implements Hypervisor {
         hypervisorHostname: name,
         cpuInfo: { ...CPU, topology: { ...CPU.topology, cores: vcpus } },
         numaTopology: [{ id: 0, cpus: Array.from({ length: vcpus }, (_, i) => i), memoryMb }],
-        uptime: 'up 0:00,  load average: 0.00, 0.00, 0.00',
+        uptime: ' 00:00:00 up 0:00,  0 users,  load average: 0.00, 0.00, 0.00',
       }
     })
   }

@@ -1,5 +1,6 @@
 // What the host has: processors, memory, what its QEMU can run.
-import { freemem, loadavg, totalmem, uptime } from 'node:os'
+import { freemem, totalmem } from 'node:os'
+import { run } from '@kilonova/base/command'
 import type { LibvirtHost } from '@kilonova/libvirt/host'
 import { connect } from '@kilonova/libvirt/procedures/connect'
 import { node } from '@kilonova/libvirt/procedures/node'
@@ -84,12 +85,13 @@ export async function readCapabilities(host: LibvirtHost): Promise<Capabilities>
 }
 
 export async function hypervisorInventory(host: LibvirtHost, capabilities: Capabilities): Promise<HypervisorInventory> {
-  const [info, version, type, hostname, stats] = await Promise.all([
+  const [info, version, type, hostname, stats, uptime] = await Promise.all([
     host.call(node.getInfo),
     host.call(connect.getVersion),
     host.call(connect.getType),
     host.call(connect.getHostname),
     host.call(connect.getAllDomainStats, { doms: [], stats: STATS_VCPU, flags: ACTIVE_ONLY | NO_WAIT }),
+    hostUptime(),
   ])
   return {
     supportedInstances: capabilities.supportedInstances,
@@ -102,16 +104,12 @@ export async function hypervisorInventory(host: LibvirtHost, capabilities: Capab
     hypervisorHostname: hostname,
     cpuInfo: capabilities.cpu,
     numaTopology: capabilities.cells,
-    uptime: uptimeText(uptime(), loadavg()),
+    uptime,
   }
 }
 
-/** As the command `uptime` prints it, without the users. */
-export function uptimeText(seconds: number, load: readonly number[]): string {
-  const days = Math.floor(seconds / 86400)
-  const hours = Math.floor((seconds % 86400) / 3600)
-  const minutes = Math.floor((seconds % 3600) / 60)
-  const upDays = days > 0 ? `${days} day${days > 1 ? 's' : ''}, ` : ''
-  const averages = load.map((value) => value.toFixed(2)).join(', ')
-  return `up ${upDays}${hours}:${String(minutes).padStart(2, '0')},  load average: ${averages}`
+/** What the command `uptime` says, which clients take apart. */
+async function hostUptime(): Promise<string> {
+  const { stdout } = await run('uptime', [], { env: { ...process.env, LC_ALL: 'C' } })
+  return stdout.trimEnd()
 }

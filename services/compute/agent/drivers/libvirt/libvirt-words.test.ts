@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { consoleTail, limitConsoleLog } from './console.ts'
-import { parseCapabilities, uptimeText } from './inventory.ts'
+import { parseCapabilities } from './inventory.ts'
 import { hasProcess, lifecycleOf, powerStateOf } from './power-states.ts'
 
 test('domain states', () => {
@@ -47,15 +47,6 @@ test('capabilities', () => {
       ['x86_64', 'kvm', 'hvm'],
     ],
   })
-})
-
-test('uptime', () => {
-  assert.equal(
-    uptimeText(3 * 86400 + 2 * 3600 + 5 * 60, [0.5, 0.25, 0.125]),
-    'up 3 days, 2:05,  load average: 0.50, 0.25, 0.13',
-  )
-  assert.equal(uptimeText(86400, [0, 0, 0]), 'up 1 day, 0:00,  load average: 0.00, 0.00, 0.00')
-  assert.equal(uptimeText(59, [0, 0, 0]), 'up 0:00,  load average: 0.00, 0.00, 0.00')
 })
 
 test('the console is read from its end, over rotated logs', async () => {
