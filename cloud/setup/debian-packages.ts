@@ -17,6 +17,7 @@ const PACKAGES = {
     'nftables',
     'iproute2',
     'conntrack',
+    'procps',
     'genisoimage',
     'openssh-client',
     'busybox-static',
