@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { run } from '@kilonova/base/command'
 import { until } from '@kilonova/cloud/api-client'
 import { RealCloud } from '../real/real-cloud.ts'
 import { OpenStackSession } from './openstack-session.ts'
@@ -231,6 +232,7 @@ describe('the openstack client', () => {
     const limits = await list(demo, 'limits show --absolute')
     const countOf = (name: string): unknown => limits.find((row) => row['Name'] === name)?.['Value']
     assert.deepEqual([countOf('maxTotalInstances'), countOf('totalInstancesUsed')], [10, 0])
+    assert.ok(names(await list(demo, 'extension list --compute'), 'Alias').includes('os-keypairs'))
     const extensions = names(await list(demo, 'extension list --network'), 'Alias')
     assert.ok(extensions.includes('security-group') && extensions.includes('router'), String(extensions))
   })
@@ -242,6 +244,16 @@ describe('the openstack client', () => {
       /'m1\.none' exists|No Flavor found for m1\.none/i,
     )
     assert.match(await demo.refusal('network show nowhere'), /No Network found for nowhere/i)
+  })
+
+  it('logs in by clouds.yaml, and not with a wrong password', async () => {
+    const env = { ...process.env, OS_CLIENT_CONFIG_FILE: cloud.state.cloudsFile, HOME: directory }
+    const ask = (...words: string[]) => run('openstack', ['--os-cloud', ...words], { env, accept: [0, 1] })
+    const { stdout } = await ask('kilonova-demo', 'network', 'list', '-f', 'json')
+    assert.ok(names(JSON.parse(stdout) as Row[]).includes('private'))
+    const { code, stderr } = await ask('kilonova', '--os-password', 'wrong', 'token', 'issue')
+    assert.equal(code, 1)
+    assert.match(stderr, /The request you have made requires authentication.*401/)
   })
 
   it('has left nothing behind', async () => {
