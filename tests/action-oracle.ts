@@ -9,6 +9,8 @@ const ACTION_OF: Record<string, string> = {
   'server.start': 'start',
   'server.stop': 'stop',
   'server.reboot': 'reboot',
+  'server.pause': 'pause',
+  'server.unpause': 'unpause',
 }
 
 const EVENTS_OF: Record<string, string[]> = {
@@ -17,6 +19,8 @@ const EVENTS_OF: Record<string, string[]> = {
   'server.start': ['compute_start_instance'],
   'server.stop': ['compute_stop_instance'],
   'server.reboot': ['compute_reboot_instance'],
+  'server.pause': ['compute_pause_instance'],
+  'server.unpause': ['compute_unpause_instance'],
 }
 
 /** Of tasks that have ended. */

@@ -74,4 +74,20 @@ describe('a server that lives', () => {
       await assert.rejects(act(fake.demo, { lock }), refused(400, /lock/))
     assert.equal((await shown()).locked, false)
   })
+
+  const states = (server: ShownServer): unknown[] => [server.status, server['OS-EXT-STS:power_state']]
+  const cannot = (action: string, state: string) =>
+    refused(409, new RegExp(`^Cannot '${action}' instance ${id} while it is in vm_state ${state}$`))
+
+  it('is paused and goes on', async () => {
+    await assert.rejects(act(fake.demo, { unpause: null }), cannot('unpause', 'active'))
+    await act(fake.demo, { pause: null })
+    assert.deepEqual(states(await settledServer(fake, id)), ['PAUSED', 3])
+    assert.deepEqual(await newest(), ['pause', 'compute_pause_instance Success'])
+    await assert.rejects(act(fake.demo, { pause: null }), cannot('pause', 'paused'))
+    await assert.rejects(act(fake.demo, { 'os-stop': null }), cannot('stop', 'paused'))
+    await act(fake.demo, { unpause: null })
+    assert.deepEqual(states(await settledServer(fake, id)), ['ACTIVE', 1])
+    assert.deepEqual(await newest(), ['unpause', 'compute_unpause_instance Success'])
+  })
 })

@@ -71,6 +71,14 @@ export class ServerCommands {
     return this.#act(id, 'reboot', { type })
   }
 
+  pause(id: string): Promise<void> {
+    return this.#act(id, 'pause', null)
+  }
+
+  unpause(id: string): Promise<void> {
+    return this.#act(id, 'unpause', null)
+  }
+
   /** What the project uses of its quota. */
   async used(): Promise<Used> {
     const { limits } = (await this.#ask('GET', '/v2.1/limits')) as { limits: { absolute: Used } }

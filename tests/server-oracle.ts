@@ -112,7 +112,7 @@ async function auditProblems(world: ServerWorld): Promise<string[]> {
   ]
 }
 
-const POWER_OF: Record<string, number> = { active: POWER.RUNNING, stopped: POWER.SHUTDOWN }
+const POWER_OF: Record<string, number> = { active: POWER.RUNNING, stopped: POWER.SHUTDOWN, paused: POWER.PAUSED }
 
 /** The server is gone, lives, or failed with a reason; in each case all of it agrees. */
 function serverProblems(row: Row, seen: Seen): string[] {

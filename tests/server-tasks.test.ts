@@ -92,11 +92,17 @@ async function begin(world: ServerWorld, tasks: Tasks<Deps>, name: string): Prom
     await commands.stop(id)
     await tasks.ended((await world.taskOf(id, 'server.stop')).id)
   }
+  if (name === 'server.unpause') {
+    await commands.pause(id)
+    await tasks.ended((await world.taskOf(id, 'server.pause')).id)
+  }
   const asks: Record<string, () => Promise<void>> = {
     'server.delete': () => commands.delete(id),
     'server.start': () => commands.start(id),
     'server.stop': () => commands.stop(id),
     'server.reboot': () => commands.reboot(id),
+    'server.pause': () => commands.pause(id),
+    'server.unpause': () => commands.unpause(id),
   }
   const ask = asks[name]
   if (!ask) throw new Error(`${name}: say here how a user asks for it`)
@@ -113,7 +119,7 @@ function asked(world: ServerWorld, name: string, ask: () => Promise<string>): Pr
 
 const DONE: Record<string, string> = {
   ...{ build: 'active', start: 'active', reboot: 'active' },
-  ...{ stop: 'stopped', delete: 'deleted' },
+  ...{ stop: 'stopped', delete: 'deleted', pause: 'paused', unpause: 'active' },
 }
 
 /** What the server is when its task has ended so; a crash or a repetition alone makes nothing fail. */

@@ -22,6 +22,8 @@ export const policy = {
   'servers:stop': member,
   'servers:reboot': member,
   'os-console-output': member,
+  'os-pause-server:pause': member,
+  'os-pause-server:unpause': member,
   'os-lock-server:lock': member,
   'os-lock-server:unlock': member,
   'os-lock-server:unlock:unlock_override': admin,

@@ -4,6 +4,7 @@ import { buildServer } from './build-server.ts'
 import { cacheImages } from './cache-images.ts'
 import type { Conductor } from './conductor.ts'
 import { deleteServer } from './delete-server.ts'
+import { pauseServer, unpauseServer } from './pause-server.ts'
 import { rebootServer, startServer, stopServer } from './power-server.ts'
 
 export const conductorSagas: readonly AnySaga<Conductor>[] = [
@@ -12,5 +13,7 @@ export const conductorSagas: readonly AnySaga<Conductor>[] = [
   startServer,
   stopServer,
   rebootServer,
+  pauseServer,
+  unpauseServer,
   cacheImages,
 ]

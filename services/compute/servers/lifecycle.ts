@@ -29,6 +29,8 @@ const REBOOTABLE: readonly (TaskState | null)[] = [
   'reboot_pending',
   'reboot_started',
   'rebooting_hard',
+  'pausing',
+  'unpausing',
 ]
 
 // biome-ignore format: a table
@@ -38,6 +40,8 @@ export const actions = {
   forceStop:  { ...usual, name: 'stop',   from: ['stopped', 'paused'],                                 meanwhile: 'powering-off' },
   rebootSoft: { ...usual, name: 'reboot', from: ['active'],                                            meanwhile: 'rebooting' },
   rebootHard: { ...usual, name: 'reboot', from: ['active', 'stopped', 'paused', 'suspended', 'error'], meanwhile: 'rebooting_hard', task: REBOOTABLE },
+  pause:      { ...usual, name: 'pause',  from: ['active'],                                            meanwhile: 'pausing' },
+  unpause:    { ...usual, name: 'unpause', from: ['paused'],                                           meanwhile: 'unpausing' },
   delete:     { name: 'delete', from: 'any', task: 'any', launched: false, refusedWhenLocked: true, needsHost: false, meanwhile: 'deleting' },
 } as const satisfies Record<string, Action>
 

@@ -1,4 +1,4 @@
-// Start, stop and reboot.
+// Start, stop, reboot, pause and unpause.
 import type { RequestContext } from '@kilonova/base/context'
 import { isFault } from '@kilonova/base/fault'
 import type { Compute } from '../compute.ts'
@@ -9,7 +9,7 @@ import type { ActionName } from './lifecycle.ts'
 import { begin } from './lifecycle.ts'
 import type { ServerId } from './server-id.ts'
 import { getServer } from './store.ts'
-import { rebootServerTask, startServerTask, stopServerTask } from './tasks.ts'
+import { pauseServerTask, rebootServerTask, startServerTask, stopServerTask, unpauseServerTask } from './tasks.ts'
 
 export function startServer(compute: Compute, context: RequestContext, id: string): Promise<void> {
   const enqueue = () => compute.tasks.enqueue(startServerTask, { input: { serverId: id as ServerId }, context })
@@ -46,6 +46,16 @@ export function rebootServer(
     recorded: 'reboot',
     enqueue,
   })
+}
+
+export function pauseServer(compute: Compute, context: RequestContext, id: string): Promise<void> {
+  const enqueue = () => compute.tasks.enqueue(pauseServerTask, { input: { serverId: id as ServerId }, context })
+  return command(compute, context, { id, action: 'pause', recorded: 'pause', enqueue })
+}
+
+export function unpauseServer(compute: Compute, context: RequestContext, id: string): Promise<void> {
+  const enqueue = () => compute.tasks.enqueue(unpauseServerTask, { input: { serverId: id as ServerId }, context })
+  return command(compute, context, { id, action: 'unpause', recorded: 'unpause', enqueue })
 }
 
 interface Command {

@@ -14,7 +14,7 @@ import { createServers } from './create.ts'
 import { deleteServer } from './delete.ts'
 import { listServers } from './list.ts'
 import { lockServer, unlockServer } from './lock.ts'
-import { rebootServer, startServer, stopServer } from './power.ts'
+import { pauseServer, rebootServer, startServer, stopServer, unpauseServer } from './power.ts'
 import {
   ConsoleOutput,
   CreateServer,
@@ -197,5 +197,23 @@ export const serverRoutes = [
     body: Type.Object({ unlock: Type.Unknown() }),
     success: 202,
     handler: (compute, call) => unlockServer(compute, call, call.params['id']!),
+  }),
+  route({
+    method: 'POST',
+    path: ACTION,
+    action: 'pause',
+    policy: 'os-pause-server:pause',
+    body: Type.Object({ pause: Type.Unknown() }),
+    success: 202,
+    handler: (compute, { context, params }) => pauseServer(compute, context, params['id']!),
+  }),
+  route({
+    method: 'POST',
+    path: ACTION,
+    action: 'unpause',
+    policy: 'os-pause-server:unpause',
+    body: Type.Object({ unpause: Type.Unknown() }),
+    success: 202,
+    handler: (compute, { context, params }) => unpauseServer(compute, context, params['id']!),
   }),
 ]

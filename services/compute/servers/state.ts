@@ -29,6 +29,8 @@ export const TASK_STATES = [
   'reboot_started_hard',
   'powering-off',
   'powering-on',
+  'pausing',
+  'unpausing',
   'deleting',
 ] as const
 export type TaskState = (typeof TASK_STATES)[number]

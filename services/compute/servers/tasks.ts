@@ -26,4 +26,6 @@ export const buildServerTask = taskKind<BuildServer>('server.build', { resource:
 export const deleteServerTask = taskKind<OfServer>('server.delete', { resource: server, deadline: 24 * 3600 })
 export const startServerTask = taskKind<OfServer>('server.start', { resource: server })
 export const stopServerTask = taskKind<OfServer>('server.stop', { resource: server })
+export const pauseServerTask = taskKind<OfServer>('server.pause', { resource: server })
+export const unpauseServerTask = taskKind<OfServer>('server.unpause', { resource: server })
 export const rebootServerTask = taskKind<RebootServer>('server.reboot', { resource: server })
