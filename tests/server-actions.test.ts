@@ -13,6 +13,8 @@ const refused = (code: number, sentence: RegExp) => (error: unknown) => {
   return true
 }
 
+const SET_TO_ERROR = 'An administrator has set the state to error.'
+
 describe('a server that lives', () => {
   let fake: FakeCloud
   let id: string
@@ -89,5 +91,19 @@ describe('a server that lives', () => {
     await act(fake.demo, { unpause: null })
     assert.deepEqual(states(await settledServer(fake, id)), ['ACTIVE', 1])
     assert.deepEqual(await newest(), ['unpause', 'compute_unpause_instance Success'])
+  })
+
+  it('is what an admin says it is', async () => {
+    const reset = (client: ApiClient, state: string) => act(client, { 'os-resetState': { state } })
+    await assert.rejects(reset(fake.demo, 'error'), refused(403, /os-admin-actions:reset_state/))
+    await assert.rejects(reset(fake.admin, 'stopped'), refused(400, /stopped/))
+    await reset(fake.admin, 'error')
+    const failed = await shown()
+    assert.deepEqual([...states(failed), failed.fault?.message], ['ERROR', 1, SET_TO_ERROR])
+    assert.deepEqual(await newest(), ['resetState', 'api_reset_state Success'])
+    await assert.rejects(act(fake.demo, { pause: null }), cannot('pause', 'error'))
+    await reset(fake.admin, 'active')
+    const active = await shown()
+    assert.deepEqual([...states(active), active.fault], ['ACTIVE', 1, undefined])
   })
 })

@@ -22,6 +22,7 @@ export const policy = {
   'servers:stop': member,
   'servers:reboot': member,
   'os-console-output': member,
+  'os-admin-actions:reset_state': admin,
   'os-pause-server:pause': member,
   'os-pause-server:unpause': member,
   'os-lock-server:lock': member,

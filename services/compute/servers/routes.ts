@@ -15,6 +15,7 @@ import { deleteServer } from './delete.ts'
 import { listServers } from './list.ts'
 import { lockServer, unlockServer } from './lock.ts'
 import { pauseServer, rebootServer, startServer, stopServer, unpauseServer } from './power.ts'
+import { resetState } from './reset-state.ts'
 import {
   ConsoleOutput,
   CreateServer,
@@ -22,6 +23,7 @@ import {
   ListServers,
   Lock,
   Reboot,
+  ResetState,
   ShowServer,
   UpdatedServer,
   UpdateServer,
@@ -215,5 +217,15 @@ export const serverRoutes = [
     body: Type.Object({ unpause: Type.Unknown() }),
     success: 202,
     handler: (compute, { context, params }) => unpauseServer(compute, context, params['id']!),
+  }),
+  route({
+    method: 'POST',
+    path: ACTION,
+    action: 'os-resetState',
+    policy: 'os-admin-actions:reset_state',
+    body: ResetState,
+    success: 202,
+    handler: (compute, { context, params, body }) =>
+      resetState(compute, context, params['id']!, body['os-resetState'].state),
   }),
 ]

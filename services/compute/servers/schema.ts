@@ -149,6 +149,11 @@ export const Reboot = Type.Object(
   closed,
 )
 
+export const ResetState = Type.Object(
+  { 'os-resetState': Type.Object({ state: oneOf(['active', 'error']) }, closed) },
+  closed,
+)
+
 export const ConsoleOutput = Type.Object(
   {
     'os-getConsoleOutput': Type.Union([

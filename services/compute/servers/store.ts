@@ -36,15 +36,16 @@ export type ServerUpdate = Partial<
 /** Changes columns of a server that still exists. */
 export async function updateServer(compute: Compute, id: string, update: ServerUpdate): Promise<void> {
   const now = compute.clock.now()
-  await tables(compute)
-    .updateTable('compute_servers')
-    .set((eb) => ({
-      ...update,
-      updated_at: eb.case().when('updated_at', '>', now).then(eb.ref('updated_at')).else(now).end(),
-    }))
-    .where('id', '=', id)
-    .where('deleted_at', 'is', null)
-    .execute()
+  const query = () =>
+    tables(compute)
+      .updateTable('compute_servers')
+      .set((eb) => ({
+        ...update,
+        updated_at: eb.case().when('updated_at', '>', now).then(eb.ref('updated_at')).else(now).end(),
+      }))
+      .where('id', '=', id)
+      .where('deleted_at', 'is', null)
+  await compute.store.transaction(() => query().execute()) // shares its commit with others
 }
 
 export async function insertServer(compute: Pick<Compute, 'store'>, row: ServerRow): Promise<void> {
