@@ -12,7 +12,8 @@ type Method = (argument: unknown, delivery: Delivery) => Promise<unknown>
 
 interface Topic {
   readonly methods: Record<string, Method>
-  readonly closing: AbortController
+  /** What ends each delivery under way when the topic is no longer served. */
+  readonly underWay: Set<() => void>
 }
 
 const copy = (value: unknown): unknown => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)))
@@ -29,11 +30,11 @@ export class LocalBus implements Bus {
 
   async serve<M extends Methods>(topic: string, methods: Served<M>): Promise<() => Promise<void>> {
     if (this.#topics.has(topic)) throw new Error(`the topic ${topic} is served already`)
-    const served = { methods: methods as unknown as Record<string, Method>, closing: new AbortController() }
+    const served: Topic = { methods: methods as unknown as Record<string, Method>, underWay: new Set() }
     this.#topics.set(topic, served)
     return async () => {
-      served.closing.abort()
       if (this.#topics.get(topic) === served) this.#topics.delete(topic)
+      end(served)
     }
   }
 
@@ -53,31 +54,33 @@ export class LocalBus implements Bus {
     const served = this.#topics.get(topic)
     if (!served) throw fault('Unreachable', { topic })
     const giveUp = new AbortController()
-    const signals = [giveUp.signal, served.closing.signal, ...(signal ? [signal] : [])]
-    const delivery = { signal: AbortSignal.any(signals) }
     return new Promise((resolve, reject) => {
-      const timer = this.#clock.after(timeout, () => {
-        reject(fault('BusTimeout', { topic, method, timeout }))
-        giveUp.abort()
-      })
-      const end = (settle: () => void): void => {
+      const settle = (act: () => void): void => {
         timer.cancel()
-        settle()
+        served.underWay.delete(close)
+        signal?.removeEventListener('abort', abort)
+        act()
       }
-      served.closing.signal.addEventListener('abort', () => end(() => reject(fault('Unreachable', { topic }))), {
-        once: true,
-      })
-      signal?.addEventListener('abort', () => end(() => reject(signal.reason)), { once: true })
-      deliver({
+      const refuse = (why: unknown): void => {
+        settle(() => reject(why))
+        giveUp.abort()
+      }
+      const timer = this.#clock.after(timeout, () => refuse(fault('BusTimeout', { topic, method, timeout })))
+      const close = (): void => refuse(fault('Unreachable', { topic }))
+      const abort = (): void => refuse(signal?.reason)
+      served.underWay.add(close)
+      signal?.addEventListener('abort', abort)
+      const message = {
         topic,
         served,
         method,
         argument: copy(argument),
-        delivery,
-        context: currentContext() ?? adminContext(),
-      }).then(
-        (result) => end(() => resolve(copy(result))),
-        (error) => end(() => reject(error)),
+        delivery: { signal: giveUp.signal },
+        context: contextNow(),
+      }
+      deliver(message).then(
+        (result) => settle(() => resolve(copy(result))),
+        (error) => settle(() => reject(error)),
       )
     })
   }
@@ -85,15 +88,20 @@ export class LocalBus implements Bus {
   async cast(topic: string, method: string, argument: unknown): Promise<void> {
     const served = this.#topics.get(topic)
     if (!served) return
-    const delivery = { signal: served.closing.signal }
-    deliver({
+    const giveUp = new AbortController()
+    const close = (): void => giveUp.abort()
+    served.underWay.add(close)
+    const message = {
       topic,
       served,
       method,
       argument: copy(argument),
-      delivery,
-      context: currentContext() ?? adminContext(),
-    }).catch((error) => log('bus').warn({ topic, method }, errorChain(error)))
+      delivery: { signal: giveUp.signal },
+      context: contextNow(),
+    }
+    deliver(message)
+      .catch((error) => log('bus').warn({ topic, method }, errorChain(error)))
+      .finally(() => served.underWay.delete(close))
   }
 
   async notify(topic: string, notification: Notification): Promise<void> {
@@ -108,10 +116,17 @@ export class LocalBus implements Bus {
   }
 
   async close(): Promise<void> {
-    for (const { closing } of this.#topics.values()) closing.abort()
+    const open = [...this.#topics.values()]
     this.#topics.clear()
+    open.forEach(end)
     this.#listeners.clear()
   }
+}
+
+const contextNow = (): RequestContext => currentContext() ?? adminContext()
+
+function end({ underWay }: Topic): void {
+  for (const close of [...underWay]) close()
 }
 
 interface Message {
