@@ -11,6 +11,8 @@ const ACTION_OF: Record<string, string> = {
   'server.reboot': 'reboot',
   'server.pause': 'pause',
   'server.unpause': 'unpause',
+  'server.suspend': 'suspend',
+  'server.resume': 'resume',
 }
 
 const EVENTS_OF: Record<string, string[]> = {
@@ -21,6 +23,8 @@ const EVENTS_OF: Record<string, string[]> = {
   'server.reboot': ['compute_reboot_instance'],
   'server.pause': ['compute_pause_instance'],
   'server.unpause': ['compute_unpause_instance'],
+  'server.suspend': ['compute_suspend_instance'],
+  'server.resume': ['compute_resume_instance'],
 }
 
 /** Of tasks that have ended. */

@@ -106,4 +106,25 @@ describe('a server that lives', () => {
     const active = await shown()
     assert.deepEqual([...states(active), active.fault], ['ACTIVE', 1, undefined])
   })
+
+  it('is suspended and goes on', async () => {
+    await assert.rejects(act(fake.demo, { resume: null }), cannot('resume', 'active'))
+    await act(fake.demo, { suspend: null })
+    assert.deepEqual(states(await settledServer(fake, id)), ['SUSPENDED', 4])
+    assert.deepEqual(await newest(), ['suspend', 'compute_suspend_instance Success'])
+    await assert.rejects(act(fake.demo, { suspend: null }), cannot('suspend', 'suspended'))
+    await assert.rejects(act(fake.demo, { 'os-start': null }), cannot('start', 'suspended'))
+    await act(fake.demo, { resume: null })
+    assert.deepEqual(states(await settledServer(fake, id)), ['ACTIVE', 1])
+    assert.deepEqual(await newest(), ['resume', 'compute_resume_instance Success'])
+  })
+
+  it('boots when it is rebooted hard while it is paused or suspended', async () => {
+    for (const action of ['pause', 'suspend']) {
+      await act(fake.demo, { [action]: null })
+      await settledServer(fake, id)
+      await act(fake.demo, { reboot: { type: 'HARD' } })
+      assert.deepEqual(states(await settledServer(fake, id)), ['ACTIVE', 1])
+    }
+  })
 })

@@ -79,6 +79,14 @@ export class ServerCommands {
     return this.#act(id, 'unpause', null)
   }
 
+  suspend(id: string): Promise<void> {
+    return this.#act(id, 'suspend', null)
+  }
+
+  resume(id: string): Promise<void> {
+    return this.#act(id, 'resume', null)
+  }
+
   /** What the project uses of its quota. */
   async used(): Promise<Used> {
     const { limits } = (await this.#ask('GET', '/v2.1/limits')) as { limits: { absolute: Used } }

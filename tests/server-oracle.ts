@@ -112,7 +112,12 @@ async function auditProblems(world: ServerWorld): Promise<string[]> {
   ]
 }
 
-const POWER_OF: Record<string, number> = { active: POWER.RUNNING, stopped: POWER.SHUTDOWN, paused: POWER.PAUSED }
+const POWER_OF: Record<string, number> = {
+  active: POWER.RUNNING,
+  stopped: POWER.SHUTDOWN,
+  paused: POWER.PAUSED,
+  suspended: POWER.SHUTDOWN,
+}
 
 /** The server is gone, lives, or failed with a reason; in each case all of it agrees. */
 function serverProblems(row: Row, seen: Seen): string[] {

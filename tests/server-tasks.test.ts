@@ -96,6 +96,10 @@ async function begin(world: ServerWorld, tasks: Tasks<Deps>, name: string): Prom
     await commands.pause(id)
     await tasks.ended((await world.taskOf(id, 'server.pause')).id)
   }
+  if (name === 'server.resume') {
+    await commands.suspend(id)
+    await tasks.ended((await world.taskOf(id, 'server.suspend')).id)
+  }
   const asks: Record<string, () => Promise<void>> = {
     'server.delete': () => commands.delete(id),
     'server.start': () => commands.start(id),
@@ -103,6 +107,8 @@ async function begin(world: ServerWorld, tasks: Tasks<Deps>, name: string): Prom
     'server.reboot': () => commands.reboot(id),
     'server.pause': () => commands.pause(id),
     'server.unpause': () => commands.unpause(id),
+    'server.suspend': () => commands.suspend(id),
+    'server.resume': () => commands.resume(id),
   }
   const ask = asks[name]
   if (!ask) throw new Error(`${name}: say here how a user asks for it`)
@@ -120,6 +126,7 @@ function asked(world: ServerWorld, name: string, ask: () => Promise<string>): Pr
 const DONE: Record<string, string> = {
   ...{ build: 'active', start: 'active', reboot: 'active' },
   ...{ stop: 'stopped', delete: 'deleted', pause: 'paused', unpause: 'active' },
+  ...{ suspend: 'suspended', resume: 'active' },
 }
 
 /** What the server is when its task has ended so; a crash or a repetition alone makes nothing fail. */

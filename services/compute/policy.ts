@@ -25,6 +25,8 @@ export const policy = {
   'os-admin-actions:reset_state': admin,
   'os-pause-server:pause': member,
   'os-pause-server:unpause': member,
+  'os-suspend-server:suspend': member,
+  'os-suspend-server:resume': member,
   'os-lock-server:lock': member,
   'os-lock-server:unlock': member,
   'os-lock-server:unlock:unlock_override': admin,

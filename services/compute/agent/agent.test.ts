@@ -53,6 +53,19 @@ async function during<T>(clock: VirtualClock, promise: Promise<T>): Promise<T> {
 }
 
 describe('the compute agent', () => {
+  test('saves a guest’s memory, and plugs before it goes on from there', async () => {
+    const { agent, plugged, weather } = make()
+    const guest = await build(agent)
+    for (let i = 0; i < 2; i++) await agent.managedSave!({ id: guest.id })
+    assert.equal(await agent.powerState({ id: guest.id }), POWER.SHUTDOWN)
+    plugged.clear()
+    weather.breakNext('restore')
+    await assert.rejects(agent.restore!(guest), (error) => isFault(error, 'HypervisorFailed'))
+    assert.equal(plugged.size, 1)
+    for (let i = 0; i < 2; i++) await agent.restore!(guest)
+    assert.equal(await agent.powerState({ id: guest.id }), POWER.RUNNING)
+  })
+
   test('builds a guest, each step twice, and takes it down, each step twice', async () => {
     const { agent, plugged } = make()
     const guest = await build(agent, { vifs: [makeVif({ tag: 'front' })] })

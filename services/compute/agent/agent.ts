@@ -108,8 +108,17 @@ export function computeAgent(parts: ComputeAgentParts): ComputeAgent {
     guests: () => hypervisor.guests(),
     storedGuests: () => storage.guests(),
   }
-  const { diagnostics } = hypervisor
-  return diagnostics ? { ...agent, diagnostics: ({ id }) => diagnostics(id) } : agent
+  const { diagnostics, managedSave, restore } = hypervisor
+  if (diagnostics) agent.diagnostics = ({ id }) => diagnostics(id)
+  if (managedSave) agent.managedSave = ({ id }) => once(id, () => managedSave(id))
+  if (restore) {
+    agent.restore = (guest) =>
+      once(guest.id, async () => {
+        await plug(guest)
+        await restore(guest.id)
+      })
+  }
+  return agent
 }
 
 async function plugOne(plugger: VifPlugger, vif: GuestVif): Promise<void> {

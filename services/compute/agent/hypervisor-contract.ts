@@ -55,6 +55,26 @@ export function hypervisorContract(name: string, host: ContractHost): void {
       assert.equal(await power(id), POWER.SHUTDOWN)
     })
 
+    test('a guest goes on from its saved memory, and each call may be repeated', async () => {
+      const hypervisor = host.hypervisor()
+      const { managedSave, restore } = hypervisor
+      if (!managedSave || !restore) return
+      const { id } = await defined()
+      await assert.rejects(managedSave(id), (error) => isFault(error, 'HypervisorFailed'))
+      await hypervisor.start(id, { paused: false })
+      for (let turn = 0; turn < 2; turn++) {
+        await managedSave(id)
+        await managedSave(id)
+        assert.equal(await power(id), POWER.SHUTDOWN)
+        await restore(id)
+        await restore(id)
+        assert.equal(await power(id), POWER.RUNNING)
+      }
+      await hypervisor.suspend(id)
+      await restore(id)
+      assert.equal(await power(id), POWER.RUNNING)
+    })
+
     test('a running guest keeps running when it is defined anew', async () => {
       const guest = await defined()
       await host.hypervisor().start(guest.id, { paused: false })

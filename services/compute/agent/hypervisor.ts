@@ -56,7 +56,7 @@ export interface Hypervisor {
   powerState(id: string): Promise<PowerState>
   /** Makes the guest exist, shut off, exactly as specified; redefines one that exists. Answers its tagged devices. */
   define(guest: GuestSpec): Promise<GuestDevice[]>
-  /** Nothing when it already runs (or is paused). */
+  /** Boots, forgetting a memory that is saved. Nothing when it already runs (or is paused). */
   start(id: string, how: { paused: boolean }): Promise<void>
   /** Stops its processors. Nothing when paused. */
   suspend(id: string): Promise<void>
@@ -72,6 +72,10 @@ export interface Hypervisor {
   reconnections?(signal: AbortSignal): AsyncIterable<unknown>
   /** What the guest wrote to its serial console: the newest bytes, at most `maxBytes`. Empty when none. */
   consoleOutput(id: string, maxBytes: number): Promise<Uint8Array>
+  /** Saves the memory of a guest that runs and ends it. Nothing when it is off with its memory saved. */
+  readonly managedSave?: (id: string) => Promise<void>
+  /** Goes on from the saved memory, or boots when none is saved. Nothing when running. */
+  readonly restore?: (id: string) => Promise<void>
   /** Figures of a running guest, as GET …/diagnostics has them since 2.48. */
   readonly diagnostics?: (id: string) => Promise<GuestDiagnostics>
 }

@@ -75,6 +75,10 @@ export interface ComputeAgent {
   guests(): Promise<GuestState[]>
   /** The ids of the guests whose files lie here, and whatever else was put beside them. */
   storedGuests(): Promise<string[]>
+  /** Saves the memory of a guest that runs and ends it. Absent where the hypervisor lacks it. */
+  managedSave?(guest: GuestId): Promise<null>
+  /** Plugs, then goes on from the saved memory, or boots when none is saved. Absent where `managedSave` is. */
+  restore?(guest: GuestSpec): Promise<null>
   /** Absent where the hypervisor lacks it. */
   diagnostics?(guest: GuestId): Promise<GuestDiagnostics>
 }

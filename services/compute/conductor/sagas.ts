@@ -6,6 +6,7 @@ import type { Conductor } from './conductor.ts'
 import { deleteServer } from './delete-server.ts'
 import { pauseServer, unpauseServer } from './pause-server.ts'
 import { rebootServer, startServer, stopServer } from './power-server.ts'
+import { resumeServer, suspendServer } from './suspend-server.ts'
 
 export const conductorSagas: readonly AnySaga<Conductor>[] = [
   buildServer,
@@ -15,5 +16,7 @@ export const conductorSagas: readonly AnySaga<Conductor>[] = [
   rebootServer,
   pauseServer,
   unpauseServer,
+  suspendServer,
+  resumeServer,
   cacheImages,
 ]

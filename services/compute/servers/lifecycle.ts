@@ -31,6 +31,8 @@ const REBOOTABLE: readonly (TaskState | null)[] = [
   'rebooting_hard',
   'pausing',
   'unpausing',
+  'suspending',
+  'resuming',
 ]
 
 // biome-ignore format: a table
@@ -42,6 +44,8 @@ export const actions = {
   rebootHard: { ...usual, name: 'reboot', from: ['active', 'stopped', 'paused', 'suspended', 'error'], meanwhile: 'rebooting_hard', task: REBOOTABLE },
   pause:      { ...usual, name: 'pause',  from: ['active'],                                            meanwhile: 'pausing' },
   unpause:    { ...usual, name: 'unpause', from: ['paused'],                                           meanwhile: 'unpausing' },
+  suspend:    { ...usual, name: 'suspend', from: ['active'],                                           meanwhile: 'suspending' },
+  resume:     { ...usual, name: 'resume', from: ['suspended'],                                         meanwhile: 'resuming' },
   delete:     { name: 'delete', from: 'any', task: 'any', launched: false, refusedWhenLocked: true, needsHost: false, meanwhile: 'deleting' },
 } as const satisfies Record<string, Action>
 

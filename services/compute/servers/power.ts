@@ -1,4 +1,4 @@
-// Start, stop, reboot, pause and unpause.
+// Start, stop, reboot, pause, unpause, suspend and resume.
 import type { RequestContext } from '@kilonova/base/context'
 import { isFault } from '@kilonova/base/fault'
 import type { Compute } from '../compute.ts'
@@ -9,7 +9,15 @@ import type { ActionName } from './lifecycle.ts'
 import { begin } from './lifecycle.ts'
 import type { ServerId } from './server-id.ts'
 import { getServer } from './store.ts'
-import { pauseServerTask, rebootServerTask, startServerTask, stopServerTask, unpauseServerTask } from './tasks.ts'
+import {
+  pauseServerTask,
+  rebootServerTask,
+  resumeServerTask,
+  startServerTask,
+  stopServerTask,
+  suspendServerTask,
+  unpauseServerTask,
+} from './tasks.ts'
 
 export function startServer(compute: Compute, context: RequestContext, id: string): Promise<void> {
   const enqueue = () => compute.tasks.enqueue(startServerTask, { input: { serverId: id as ServerId }, context })
@@ -56,6 +64,16 @@ export function pauseServer(compute: Compute, context: RequestContext, id: strin
 export function unpauseServer(compute: Compute, context: RequestContext, id: string): Promise<void> {
   const enqueue = () => compute.tasks.enqueue(unpauseServerTask, { input: { serverId: id as ServerId }, context })
   return command(compute, context, { id, action: 'unpause', recorded: 'unpause', enqueue })
+}
+
+export function suspendServer(compute: Compute, context: RequestContext, id: string): Promise<void> {
+  const enqueue = () => compute.tasks.enqueue(suspendServerTask, { input: { serverId: id as ServerId }, context })
+  return command(compute, context, { id, action: 'suspend', recorded: 'suspend', enqueue })
+}
+
+export function resumeServer(compute: Compute, context: RequestContext, id: string): Promise<void> {
+  const enqueue = () => compute.tasks.enqueue(resumeServerTask, { input: { serverId: id as ServerId }, context })
+  return command(compute, context, { id, action: 'resume', recorded: 'resume', enqueue })
 }
 
 interface Command {

@@ -14,7 +14,15 @@ import { createServers } from './create.ts'
 import { deleteServer } from './delete.ts'
 import { listServers } from './list.ts'
 import { lockServer, unlockServer } from './lock.ts'
-import { pauseServer, rebootServer, startServer, stopServer, unpauseServer } from './power.ts'
+import {
+  pauseServer,
+  rebootServer,
+  resumeServer,
+  startServer,
+  stopServer,
+  suspendServer,
+  unpauseServer,
+} from './power.ts'
 import { resetState } from './reset-state.ts'
 import {
   ConsoleOutput,
@@ -227,5 +235,23 @@ export const serverRoutes = [
     success: 202,
     handler: (compute, { context, params, body }) =>
       resetState(compute, context, params['id']!, body['os-resetState'].state),
+  }),
+  route({
+    method: 'POST',
+    path: ACTION,
+    action: 'suspend',
+    policy: 'os-suspend-server:suspend',
+    body: Type.Object({ suspend: Type.Unknown() }),
+    success: 202,
+    handler: (compute, { context, params }) => suspendServer(compute, context, params['id']!),
+  }),
+  route({
+    method: 'POST',
+    path: ACTION,
+    action: 'resume',
+    policy: 'os-suspend-server:resume',
+    body: Type.Object({ resume: Type.Unknown() }),
+    success: 202,
+    handler: (compute, { context, params }) => resumeServer(compute, context, params['id']!),
   }),
 ]

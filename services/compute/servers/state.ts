@@ -31,6 +31,8 @@ export const TASK_STATES = [
   'powering-on',
   'pausing',
   'unpausing',
+  'suspending',
+  'resuming',
   'deleting',
 ] as const
 export type TaskState = (typeof TASK_STATES)[number]

@@ -28,4 +28,6 @@ export const startServerTask = taskKind<OfServer>('server.start', { resource: se
 export const stopServerTask = taskKind<OfServer>('server.stop', { resource: server })
 export const pauseServerTask = taskKind<OfServer>('server.pause', { resource: server })
 export const unpauseServerTask = taskKind<OfServer>('server.unpause', { resource: server })
+export const suspendServerTask = taskKind<OfServer>('server.suspend', { resource: server })
+export const resumeServerTask = taskKind<OfServer>('server.resume', { resource: server })
 export const rebootServerTask = taskKind<RebootServer>('server.reboot', { resource: server })

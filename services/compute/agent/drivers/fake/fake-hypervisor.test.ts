@@ -30,6 +30,27 @@ test('guests survive the process when a file is given', async () => {
   }
 })
 
+test('a guest boots when no memory of it is saved, and a start forgets what is', async () => {
+  const host = new FakeHypervisor({ name: 'fake-1' })
+  const guest = makeGuest()
+  const boots = async () =>
+    Buffer.from(await host.consoleOutput(guest.id, 4096))
+      .toString()
+      .split('\n').length - 1
+  await host.define(guest)
+  await host.restore(guest.id)
+  assert.equal(await boots(), 1)
+  await host.managedSave(guest.id)
+  await host.define(guest)
+  await host.restore(guest.id)
+  assert.equal(await boots(), 1)
+  await host.managedSave(guest.id)
+  await host.start(guest.id, { paused: false })
+  assert.equal(await boots(), 2)
+  await host.stop(guest.id, 'force')
+  await assert.rejects(host.managedSave(guest.id), (error) => isFault(error, 'HypervisorFailed'))
+})
+
 test('the power button takes as long as it is told, by the virtual clock', async () => {
   const clock = new VirtualClock()
   const host = new FakeHypervisor({ name: 'fake-1', shutdownTime: 5_000, weather: new Weather({ clock }) })

@@ -29,6 +29,8 @@ interface FakeGuest {
   disks: number
   powerState: PowerState
   console: string
+  /** Its memory is saved. */
+  saved: boolean
 }
 
 /** What happens to a guest without the agent's doing. */
@@ -105,6 +107,7 @@ export class FakeHypervisor implements Hypervisor {
         disks: disks.length,
         powerState: before?.powerState ?? POWER.SHUTDOWN,
         console: before?.console ?? '',
+        saved: before?.saved ?? false,
       })
       return vifs.flatMap(({ tag, mac }, i): GuestDevice[] =>
         tag === undefined ? [] : [{ type: 'nic', bus: 'pci', address: address(i), mac, tags: [tag] }],
@@ -116,8 +119,8 @@ export class FakeHypervisor implements Hypervisor {
     return this.weather.call('start', () => {
       const guest = this.#must(id)
       if (!isOff(guest.powerState)) return
-      const console = `${guest.console}${guest.hostname} login-ready\n`
-      this.#become({ ...guest, console }, paused ? POWER.PAUSED : POWER.RUNNING, 'started')
+      const console = booted(guest)
+      this.#become({ ...guest, console, saved: false }, paused ? POWER.PAUSED : POWER.RUNNING, 'started')
     })
   }
 
@@ -145,6 +148,21 @@ export class FakeHypervisor implements Hypervisor {
       }
     })
   }
+
+  readonly managedSave = (id: string): Promise<void> =>
+    this.weather.call('managedSave', () => {
+      if (isOff(this.#must(id).powerState) && this.#must(id).saved) return
+      this.#become({ ...this.#running(id), saved: true }, POWER.SHUTDOWN, 'stopped')
+    })
+
+  readonly restore = (id: string): Promise<void> =>
+    this.weather.call('restore', () => {
+      const guest = this.#must(id)
+      if (guest.powerState === POWER.RUNNING) return
+      if (!isOff(guest.powerState)) return this.#become(guest, POWER.RUNNING, 'resumed')
+      const console = guest.saved ? guest.console : booted(guest)
+      this.#become({ ...guest, console, saved: false }, POWER.RUNNING, 'started')
+    })
 
   destroy(id: string): Promise<void> {
     return this.weather.call('destroy', () => {
@@ -218,6 +236,11 @@ export class FakeHypervisor implements Hypervisor {
     this.#guests.set(guest.id, { ...guest, powerState })
     if (this.#isConnected) this.#emitter.emit('event', { id: guest.id, event, powerState })
   }
+}
+
+/** What its console shows after a boot. */
+function booted({ console, hostname }: FakeGuest): string {
+  return `${console}${hostname} login-ready\n`
 }
 
 function address(index: number): string {

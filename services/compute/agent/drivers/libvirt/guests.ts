@@ -1,9 +1,11 @@
 // The life of this cloud's domains: find, define, start, stop, destroy. Foreign domains are never touched.
 
+import { saveDomain, startDomain } from '@kilonova/libvirt/constants'
 import { isLibvirtError } from '@kilonova/libvirt/errors'
 import type { LibvirtHost } from '@kilonova/libvirt/host'
 import { connect } from '@kilonova/libvirt/procedures/connect'
 import { domains } from '@kilonova/libvirt/procedures/domain'
+import { saving } from '@kilonova/libvirt/procedures/saving'
 import { type Domain, domainOf } from '@kilonova/libvirt/wire-types'
 import { XMLParser } from 'fast-xml-parser'
 import { fault } from '../../faults.ts'
@@ -13,7 +15,8 @@ import { domainFault } from './domain-faults.ts'
 import { CLOUD_NAMESPACE } from './instance-metadata-xml.ts'
 import { hasProcess, powerStateOf } from './power-states.ts'
 
-const START_PAUSED = 1
+/** Milliseconds: all of a guest's memory is written, or read. */
+const SAVING = { timeout: 1_800_000 }
 /** Managed save, snapshots' and checkpoints' metadata, NVRAM. */
 const UNDEFINE_ALL = 1 | 2 | 16 | 4
 const METADATA_ELEMENT = 2
@@ -64,11 +67,29 @@ export class Guests {
       const state = await this.#mustState(id)
       if (powerStateOf(state) === POWER.SHUTDOWN && hasProcess(state)) await this.#destroy(id)
       else if (hasProcess(state)) return
+      await this.#create(id, startDomain.FORCE_BOOT | (paused ? startDomain.PAUSED : 0), PATIENCE)
+    })
+  }
+
+  managedSave(id: string): Promise<void> {
+    return this.#faults(id, async () => {
+      const isSaved = async (): Promise<boolean> =>
+        !hasProcess(await this.#mustState(id)) &&
+        (await this.#host.call(saving.hasManagedSaveImage, { dom: domainOf(id), flags: 0 }, PATIENCE))
+      if (await isSaved()) return
       try {
-        await this.#host.call(domains.create, { dom: domainOf(id), flags: paused ? START_PAUSED : 0 }, PATIENCE)
+        await this.#host.call(saving.managedSave, { dom: domainOf(id), flags: saveDomain.RUNNING }, SAVING)
       } catch (error) {
-        if (!isLibvirtError(error, 'OPERATION_INVALID') || !hasProcess(await this.#mustState(id))) throw error
+        if (!isLibvirtError(error, 'OPERATION_INVALID') || !(await isSaved())) throw error
       }
+    })
+  }
+
+  restore(id: string): Promise<void> {
+    return this.#faults(id, async () => {
+      if (!hasProcess(await this.#mustState(id))) await this.#create(id, 0, SAVING)
+      if (powerStateOf(await this.#mustState(id)) === POWER.RUNNING) return
+      await this.#host.call(domains.resume, { dom: domainOf(id) }, PATIENCE)
     })
   }
 
@@ -169,6 +190,15 @@ export class Guests {
     const state = await this.#state(id)
     if (state === undefined) throw fault('GuestNotFound', { id })
     return state
+  }
+
+  /** Lets pass that it was started meanwhile. */
+  async #create(id: string, flags: number, patience: { timeout: number }): Promise<void> {
+    try {
+      await this.#host.call(domains.create, { dom: domainOf(id), flags }, patience)
+    } catch (error) {
+      if (!isLibvirtError(error, 'OPERATION_INVALID') || !hasProcess(await this.#mustState(id))) throw error
+    }
   }
 
   async #destroy(id: string): Promise<void> {

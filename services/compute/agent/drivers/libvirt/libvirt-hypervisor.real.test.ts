@@ -10,7 +10,9 @@ import { systemRandom } from '@kilonova/base/random'
 import { type Daemon, startDaemon } from '@kilonova/libvirt/daemon'
 import { LibvirtHost } from '@kilonova/libvirt/host'
 import { domains } from '@kilonova/libvirt/procedures/domain'
+import { saving } from '@kilonova/libvirt/procedures/saving'
 import { unixSocket } from '@kilonova/libvirt/unix-socket'
+import { domainOf } from '@kilonova/libvirt/wire-types'
 import fc from 'fast-check'
 import { planDisks } from '../../disks/disk-mapping.ts'
 import type { GuestSpec } from '../../guest-spec.ts'
@@ -103,6 +105,26 @@ test('a guest killed from outside is told of as stopped', async () => {
   process.kill(Number(pid), 'SIGKILL')
   assert.deepEqual(await stopped, { id: guest.id, event: 'stopped', powerState: POWER.SHUTDOWN })
   assert.equal(await hypervisor.powerState(guest.id), POWER.SHUTDOWN)
+  await hypervisor.destroy(guest.id)
+})
+
+test('a start forgets the saved memory, and so does destroy', async () => {
+  const guest = await onDisk()
+  const isSaved = () => host.call(saving.hasManagedSaveImage, { dom: domainOf(guest.id), flags: 0 })
+  const save = async () => {
+    await hypervisor.start(guest.id, { paused: false })
+    await hypervisor.managedSave!(guest.id)
+    assert.equal(await isSaved(), true)
+  }
+  await hypervisor.define(guest)
+  await save()
+  await hypervisor.start(guest.id, { paused: true })
+  assert.equal(await isSaved(), false)
+  await hypervisor.resume(guest.id)
+  await save()
+  await hypervisor.destroy(guest.id)
+  await hypervisor.define(guest)
+  assert.equal(await isSaved(), false)
   await hypervisor.destroy(guest.id)
 })
 

@@ -63,6 +63,8 @@ export function libvirtHypervisor({ host, paths, ...domainHost }: LibvirtHypervi
     suspend: (id) => guests.suspend(id),
     resume: (id) => guests.resume(id),
     stop: (id, how) => guests.stop(id, how),
+    managedSave: (id) => guests.managedSave(id),
+    restore: (id) => guests.restore(id),
     destroy: (id) => guests.destroy(id),
     events: (signal) => guestEvents(host, guests, signal),
     reconnections: (signal) => reconnections(host, signal),
