@@ -49,7 +49,7 @@ const PATIENCE = 50
 export async function assertWhole(world: ServerWorld): Promise<void> {
   let problems: string[] = []
   for (let turn = 0; turn < PATIENCE; turn++) {
-    await world.told()
+    await world.run(world.told())
     problems = await broken(world)
     if (problems.length === 0) return
     await world.run(world.clock.sleep(1))

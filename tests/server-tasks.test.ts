@@ -104,7 +104,8 @@ async function begin(world: ServerWorld, tasks: Tasks<Deps>, name: string): Prom
     'server.delete': () => commands.delete(id),
     'server.start': () => commands.start(id),
     'server.stop': () => commands.stop(id),
-    'server.reboot': () => commands.reboot(id),
+    'server.reboot': () => commands.reboot(id, 'SOFT'),
+    'server.hard-reboot': () => commands.reboot(id, 'HARD'),
     'server.pause': () => commands.pause(id),
     'server.unpause': () => commands.unpause(id),
     'server.suspend': () => commands.suspend(id),
@@ -124,7 +125,7 @@ function asked(world: ServerWorld, name: string, ask: () => Promise<string>): Pr
 }
 
 const DONE: Record<string, string> = {
-  ...{ build: 'active', start: 'active', reboot: 'active' },
+  ...{ build: 'active', start: 'active', reboot: 'active', 'hard-reboot': 'active' },
   ...{ stop: 'stopped', delete: 'deleted', pause: 'paused', unpause: 'active' },
   ...{ suspend: 'suspended', resume: 'active' },
 }

@@ -30,6 +30,7 @@ import { createNetworkService } from '@kilonova/network/service'
 import { createPlacementService } from '@kilonova/placement/service'
 import type { Store } from '@kilonova/store/store'
 import { memoryStore } from '@kilonova/store/testing'
+import { Failpoints } from '@kilonova/tasks/failpoints'
 import type { AnySaga } from '@kilonova/tasks/saga'
 import type { Task } from '@kilonova/tasks/task'
 import { Tasks } from '@kilonova/tasks/tasks'
@@ -79,6 +80,7 @@ export class ServerWorld {
   readonly commands: ServerCommands
   /** The engine that runs now; a test that lets one die sets the next. */
   tasks!: Tasks<Deps>
+  #failpoints: Failpoints | undefined
   readonly #closing: Closing
   /** What lies on hosts when there are no servers. */
   readonly #empty = new Map<string, string[]>()
@@ -121,10 +123,12 @@ export class ServerWorld {
     })
   }
 
-  /** Starts an engine of its own, for what needs no faults in it. */
-  async startTasks(): Promise<Tasks<Deps>> {
+  /** Starts an engine in place of the one before. */
+  async startTasks(failpoints = new Failpoints()): Promise<Tasks<Deps>> {
     const { store, clock } = this
-    this.tasks = new Tasks<Deps>({ store, clock, owner: 'world', exclusive: true, sagas, deps: this })
+    this.tasks?.throwAway()
+    this.#failpoints = failpoints
+    this.tasks = new Tasks<Deps>({ store, clock, owner: 'world', exclusive: true, sagas, deps: this, failpoints })
     await this.tasks.start()
     return this.tasks
   }
@@ -140,7 +144,8 @@ export class ServerWorld {
       if (turn < 30) await nextTurn()
       else {
         await systemClock.sleep(1)
-        await this.clock.advance(Math.min((turn - 30) * 20, 1000))
+        const hangs = (this.#failpoints?.hanging ?? 0) > 0
+        await this.clock.advance(hangs ? 60_000 : Math.min((turn - 30) * 20, 1000))
       }
     }
     return work
@@ -165,6 +170,12 @@ export class ServerWorld {
     return tables(this.compute).selectFrom('compute_servers').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
   }
 
+  /** Why it failed last. */
+  async fault(id: string): Promise<{ message: string; details: string }> {
+    const query = tables(this.compute).selectFrom('compute_server_faults').select(['message', 'details'])
+    return query.where('server_id', '=', id).orderBy('id', 'desc').executeTakeFirstOrThrow()
+  }
+
   liveServers(): Promise<{ id: string }[]> {
     return tables(this.compute).selectFrom('compute_servers').select('id').where('deleted_at', 'is', null).execute()
   }
@@ -173,6 +184,13 @@ export class ServerWorld {
   async assertEmpty(): Promise<void> {
     assert.deepEqual(await this.liveServers(), [])
     for (const host of this.hosts) assert.deepEqual(await this.run(host.contents()), this.#empty.get(host.name))
+  }
+
+  /** Asks for a server and waits until it is built, or has failed. */
+  async build(parts?: object): Promise<string> {
+    const id = await this.commands.create(parts)
+    await this.run(this.settled(id))
+    return id
   }
 
   /** Waits until no task works on the server. */
@@ -194,6 +212,7 @@ export class ServerWorld {
   }
 
   close(): Promise<void> {
+    this.tasks?.throwAway()
     return this.#closing.close()
   }
 

@@ -21,6 +21,8 @@ export interface HostSize {
   memoryMb: number
   /** Milliseconds that each call to the host takes; default none. */
   latency?: number
+  /** Milliseconds that a guest takes to obey its power button; null: it never does. Default none. */
+  shutdownTime?: number | null
 }
 
 interface Seconds {
@@ -50,12 +52,12 @@ export class WorldHost {
   #network: NetworkHost | undefined
   #compute: HostProcess | undefined
 
-  constructor(parts: HostParts, { name, vcpus, memoryMb, latency = 0 }: HostSize) {
+  constructor(parts: HostParts, { name, vcpus, memoryMb, latency = 0, shutdownTime = 0 }: HostSize) {
     const { clock } = parts
     this.#parts = parts
     this.name = name
     this.weather = new Weather({ clock, latency })
-    this.hypervisor = new FakeHypervisor({ name, vcpus, memoryMb, weather: this.weather })
+    this.hypervisor = new FakeHypervisor({ name, vcpus, memoryMb, shutdownTime, weather: this.weather })
     this.storage = new FakeStorage({ weather: this.weather })
   }
 

@@ -189,12 +189,14 @@ export const buildServer = saga<BuildServer, Conductor>(buildServerTask, { obser
     },
   })
   .step('run', {
-    do: async ({ input, deps, done, signal }) => {
-      const agent = agentOf(deps, done.host.host)
-      await agent.resumeGuest({ id: input.serverId }, { signal })
-      const state = await agent.powerState({ id: input.serverId }, { signal })
-      if (state !== POWER.RUNNING) throw fault('GuestNotRunning', { id: input.serverId })
-    },
+    do: (run) =>
+      onHost(run.deps, run, async () => {
+        const { input, signal } = run
+        const agent = agentOf(run.deps, run.done.host.host)
+        await agent.resumeGuest({ id: input.serverId }, { signal })
+        const state = await agent.powerState({ id: input.serverId }, { signal })
+        if (state !== POWER.RUNNING) throw fault('GuestNotRunning', { id: input.serverId })
+      }),
   })
   .end({
     done: async ({ input, done, deps: { compute } }) => {

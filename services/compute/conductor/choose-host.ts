@@ -37,8 +37,13 @@ export async function claimHost(compute: Compute, row: ServerRow, input: BuildSe
   for (const host of choice.ranked) {
     if (await claim(compute, row, { request, host, needed })) return chosen(host)
   }
-  const reasons = [...removed, ...choice.removed]
+  const reasons = [...removed, ...choice.removed, ...lost(choice.ranked)]
   throw fault('NoValidHost', { why: sentence(hosts, reasons), removed: reasons })
+}
+
+/** Hosts that were right until the claim. */
+function lost({ length: hosts }: readonly HostState[]): Removed[] {
+  return hosts === 0 ? [] : [{ filter: 'claim', hosts, nearest: 'other servers took its room at the same time' }]
 }
 
 const chosen = ({ host, node, nodeId }: HostState): ChosenHost => ({ host, node, nodeId })
@@ -147,7 +152,6 @@ async function isStillRight(compute: Compute, { serverId, group, zone }: Schedul
 
 function sentence(hosts: HostState[], removed: Removed[]): string {
   if (hosts.length === 0) return 'There is no compute host.'
-  if (removed.length === 0) return 'Other servers took the last room at the same time.'
   const steps = removed.map(
     ({ filter, hosts: count, nearest }) => `${filter} removed ${count}${nearest ? ` (${nearest})` : ''}`,
   )

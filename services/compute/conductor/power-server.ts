@@ -1,15 +1,16 @@
-// server.start, server.stop and server.reboot: one call to the host each.
+// server.start, server.stop and the reboots: one call to the host each.
+import type { TaskKind } from '@kilonova/tasks/saga'
 import { saga } from '@kilonova/tasks/saga'
 import { POWER } from '../agent/power-state.ts'
 import { actionEvent } from '../servers/instance-action.ts'
-import type { VmState } from '../servers/state.ts'
-import type { OfServer, RebootServer } from '../servers/tasks.ts'
-import { rebootServerTask, startServerTask, stopServerTask } from '../servers/tasks.ts'
+import type { TaskState, VmState } from '../servers/state.ts'
+import type { OfServer } from '../servers/tasks.ts'
+import { hardRebootServerTask, rebootServerTask, startServerTask, stopServerTask } from '../servers/tasks.ts'
 import type { Conductor } from './conductor.ts'
 import { agentOf, LONG_CALL } from './conductor.ts'
 import { guestOf, serverOf } from './guest.ts'
 import type { StateOf } from './settle-server.ts'
-import { lookAtGuest, powerStateOf, settle, settleFailed } from './settle-server.ts'
+import { lookAtGuest, powerStateOf, settle, settleFailed, settleFailedFrom, settleFrom } from './settle-server.ts'
 
 /** A server that was neither active nor stopped stays what it was. */
 const asItsGuest: StateOf = ({ vm_state: before, power_state: power }) => {
@@ -55,23 +56,25 @@ export const stopServer = saga<OfServer, Conductor>(stopServerTask, {
     undone: ({ input, deps, error }) => settleFailed(deps.compute, input.serverId, error, asItsGuest),
   })
 
-export const rebootServer = saga<RebootServer, Conductor>(rebootServerTask, {
-  observe: actionEvent({ event: 'compute_reboot_instance' }),
-})
-  .step('guest', {
-    do: async ({ input, deps, signal }) => {
-      const row = await serverOf(deps.compute, input.serverId)
-      const { wait_soft_reboot_seconds: timeout } = deps.compute.options
-      await agentOf(deps, row.host!).reboot(
-        { guest: guestOf(row), how: input.how, timeout },
-        { timeout: LONG_CALL, signal },
-      )
-      return powerStateOf(deps, row)
-    },
-    undo: ({ input, deps }) => lookAtGuest(deps, input.serverId),
-  })
-  .end({
-    done: ({ input, deps, done }) =>
-      settle(deps.compute, input.serverId, { vm_state: 'active', power_state: done.guest }),
-    undone: ({ input, deps, error }) => settleFailed(deps.compute, input.serverId, error, activeIfRunning),
-  })
+function rebootSaga(task: TaskKind<OfServer>, how: 'soft' | 'hard', own: TaskState) {
+  return saga<OfServer, Conductor>(task, { observe: actionEvent({ event: 'compute_reboot_instance' }) })
+    .step('guest', {
+      do: async ({ input, deps, signal }) => {
+        const row = await serverOf(deps.compute, input.serverId)
+        const { wait_soft_reboot_seconds: timeout } = deps.compute.options
+        const limits = { timeout: LONG_CALL, signal }
+        await agentOf(deps, row.host!).reboot({ guest: guestOf(row), how, timeout }, limits)
+        return powerStateOf(deps, row)
+      },
+      undo: ({ input, deps }) => lookAtGuest(deps, input.serverId),
+    })
+    .end({
+      done: ({ input, deps, done }) =>
+        settleFrom(deps.compute, input.serverId, own, { vm_state: 'active', power_state: done.guest }),
+      undone: ({ input, deps, error }) =>
+        settleFailedFrom(deps.compute, input.serverId, own, { error, stateOf: activeIfRunning }),
+    })
+}
+
+export const rebootServer = rebootSaga(rebootServerTask, 'soft', 'rebooting')
+export const hardRebootServer = rebootSaga(hardRebootServerTask, 'hard', 'rebooting_hard')

@@ -5,7 +5,7 @@ import { cacheImages } from './cache-images.ts'
 import type { Conductor } from './conductor.ts'
 import { deleteServer } from './delete-server.ts'
 import { pauseServer, unpauseServer } from './pause-server.ts'
-import { rebootServer, startServer, stopServer } from './power-server.ts'
+import { hardRebootServer, rebootServer, startServer, stopServer } from './power-server.ts'
 import { resumeServer, suspendServer } from './suspend-server.ts'
 
 export const conductorSagas: readonly AnySaga<Conductor>[] = [
@@ -14,6 +14,7 @@ export const conductorSagas: readonly AnySaga<Conductor>[] = [
   startServer,
   stopServer,
   rebootServer,
+  hardRebootServer,
   pauseServer,
   unpauseServer,
   suspendServer,

@@ -10,6 +10,7 @@ import { begin } from './lifecycle.ts'
 import type { ServerId } from './server-id.ts'
 import { getServer } from './store.ts'
 import {
+  hardRebootServerTask,
   pauseServerTask,
   rebootServerTask,
   resumeServerTask,
@@ -35,7 +36,7 @@ export function forceStopServer(compute: Compute, context: RequestContext, id: s
   return command(compute, context, { id, action: 'forceStop', recorded: 'stop', enqueue })
 }
 
-/** A hard reboot takes the place of a reboot that is still running. */
+/** A hard reboot takes the place of a soft one, or of a pause, that is still running. */
 export function rebootServer(
   compute: Compute,
   context: RequestContext,
@@ -43,8 +44,8 @@ export function rebootServer(
   how: 'soft' | 'hard',
 ): Promise<void> {
   const enqueue = (row: ServerRow) =>
-    compute.tasks.enqueue(rebootServerTask, {
-      input: { serverId: id as ServerId, how },
+    compute.tasks.enqueue(how === 'hard' ? hardRebootServerTask : rebootServerTask, {
+      input: { serverId: id as ServerId },
       context,
       preempts: how === 'hard' && row.task_state !== null,
     })
@@ -98,7 +99,8 @@ async function command(
     } catch (error) {
       if (!isFault(error, 'TaskConflict')) throw error
       const { running } = error.details as { running: string }
-      throw fault('InstanceInvalidState', { id, action: recorded, attribute: 'task_state', state: running }, error)
+      const state = row.task_state ?? running
+      throw fault('InstanceInvalidState', { id, action: recorded, attribute: 'task_state', state }, error)
     }
   })
 }

@@ -18,10 +18,6 @@ export interface OfServer {
   serverId: ServerId
 }
 
-export interface RebootServer extends OfServer {
-  how: 'soft' | 'hard'
-}
-
 export const buildServerTask = taskKind<BuildServer>('server.build', { resource: server })
 export const deleteServerTask = taskKind<OfServer>('server.delete', { resource: server, deadline: 24 * 3600 })
 export const startServerTask = taskKind<OfServer>('server.start', { resource: server })
@@ -30,4 +26,6 @@ export const pauseServerTask = taskKind<OfServer>('server.pause', { resource: se
 export const unpauseServerTask = taskKind<OfServer>('server.unpause', { resource: server })
 export const suspendServerTask = taskKind<OfServer>('server.suspend', { resource: server })
 export const resumeServerTask = taskKind<OfServer>('server.resume', { resource: server })
-export const rebootServerTask = taskKind<RebootServer>('server.reboot', { resource: server })
+export const rebootServerTask = taskKind<OfServer>('server.reboot', { resource: server })
+/** A task of its own, since none preempts one of its own name. */
+export const hardRebootServerTask = taskKind<OfServer>('server.hard-reboot', { resource: server })
