@@ -127,4 +127,15 @@ describe('a server that lives', () => {
       assert.deepEqual(states(await settledServer(fake, id)), ['ACTIVE', 1])
     }
   })
+
+  it('has tags that are shown with it', async () => {
+    const path = `/compute/v2.1/servers/${id}/tags`
+    await fake.demo.ask({ method: 'PUT', path: `${path}/web` })
+    await fake.demo.ask({ method: 'PUT', path: `${path}/blue` })
+    await fake.demo.ask({ method: 'DELETE', path: `${path}/web` })
+    const { tags } = (await shown()) as unknown as { tags: string[] }
+    assert.deepEqual(tags, ['blue'])
+    const found = await fake.demo.ask<{ servers: unknown[] }>({ path: '/compute/v2.1/servers?tags=blue' })
+    assert.equal(found.servers.length, 1)
+  })
 })

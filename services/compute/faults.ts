@@ -110,6 +110,24 @@ export const computeFaults = {
   TooManyServerGroups: { ...forbidden, say: () => 'Quota exceeded, too many server groups.' },
   TooManyServersInGroup: { ...forbidden, say: () => 'Quota exceeded, too many servers in group' },
   MetadataItemNotFound: { ...notFound, say: () => 'Metadata item was not found' },
+  TagNotFound: {
+    ...notFound,
+    say: ({ id, tag }: Named & { tag: string }) => `Instance ${id} has no tag '${tag}'`,
+  },
+  InvalidTag: {
+    ...badRequest,
+    say: ({ tag }: { tag: string }) =>
+      `Tag '${tag}' is invalid. It must be a non empty string without characters '/' and ','.`,
+  },
+  TagTooLong: {
+    ...badRequest,
+    say: ({ tag, most }: { tag: string; most: number }) =>
+      `Tag '${tag}' is too long. Maximum length of a tag is ${most}`,
+  },
+  TooManyTags: {
+    ...badRequest,
+    say: ({ most }: { most: number }) => `The number of tags exceeded the per-server limit ${most}`,
+  },
   MetadataLimit: {
     ...forbidden,
     say: ({ allowed }: { allowed: number }) => `Maximum number of metadata items exceeds ${allowed}`,

@@ -15,6 +15,7 @@ import { policy } from './policy.ts'
 import { quotaSetRoutes } from './quota-sets/routes.ts'
 import { serverGroupRoutes } from './server-groups/routes.ts'
 import { serverMetadataRoutes } from './server-metadata/routes.ts'
+import { serverTagRoutes } from './server-tags/routes.ts'
 import { serverRoutes } from './servers/routes.ts'
 import { serviceRoutes } from './services/routes.ts'
 import { MAX_VERSION, MIN_VERSION } from './versions.ts'
@@ -28,6 +29,7 @@ export function computeService(compute: Compute): Service<Compute> {
       ...serverRoutes,
       ...ipRoutes,
       ...serverMetadataRoutes,
+      ...serverTagRoutes,
       ...instanceActionRoutes,
       ...flavorRoutes,
       ...keypairRoutes,

@@ -3,10 +3,10 @@ import { booleanLike, integerLike, metadata, name, nullable, oneOf, uuid } from 
 import { closed, closedSince, requiredSince, since, until } from '@kilonova/api/versions'
 import type { Static, TSchemaOptions } from 'typebox'
 import { Type } from 'typebox'
+import { MOST_TAGS, tag } from './tag.ts'
 
 const O = Type.Optional
 const hostWord = { minLength: 1, maxLength: 255, pattern: '^[a-zA-Z0-9-._]*$' }
-const tag = (options: object = {}) => Type.String({ minLength: 1, maxLength: 60, pattern: '^[^,/]*$', ...options })
 const address = (options: TSchemaOptions = {}) =>
   Type.Union([Type.String({ format: 'ipv4' }), Type.String({ format: 'ipv6' })], options)
 const diskConfig = () => oneOf(['AUTO', 'MANUAL'])
@@ -98,7 +98,7 @@ const NewServer = Type.Object(
       ),
     ),
     description: O(nullable(Type.String({ maxLength: 255 }), since('2.19'))),
-    tags: O(Type.Array(tag(), { maxItems: 50, ...since('2.52') })),
+    tags: O(Type.Array(tag(), { maxItems: MOST_TAGS, ...since('2.52') })),
     trusted_image_certificates: O(
       nullable(Type.Array(Type.String({ minLength: 1 }), { minItems: 1, maxItems: 50 }), since('2.63')),
     ),
