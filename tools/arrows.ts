@@ -108,6 +108,7 @@ const compute = service({
     'servers',
     'instance-actions',
     'server-metadata',
+    'server-tags',
     'ips',
     'limits',
     'explain',
