@@ -350,32 +350,6 @@ describe('a real guest', () => {
     assert.equal(await two.shell.run('hostname'), 'two')
   })
 
-  const becomesOff = async (): Promise<void> => {
-    const off = await until(60, async () => {
-      const { status } = await showServer(cloud.demo, two.id)
-      return status === 'SHUTOFF' ? status : undefined
-    })
-    assert.equal(off, 'SHUTOFF', JSON.stringify(await showServer(cloud.demo, two.id)))
-    assert.equal((await settle('SHUTOFF'))['OS-EXT-STS:power_state'], 4)
-  }
-
-  it('is seen to be off when it switches itself off', async () => {
-    await two.shell.run('(sleep 1; poweroff) >/dev/null 2>&1 &')
-    await two.shell.close()
-    await becomesOff()
-    assert.equal(await cloud.virsh('domstate', two.id), 'shut off')
-  })
-
-  it('is seen to be off when its process is killed, and starts again', async () => {
-    await act(cloud.demo, two.id, { 'os-start': null })
-    await settle('ACTIVE')
-    process.kill(Number(await pidOf(two)), 'SIGKILL')
-    await becomesOff()
-    await act(cloud.demo, two.id, { 'os-start': null })
-    await settle('ACTIVE')
-    assert.notEqual(await pidOf(two), '')
-  })
-
   it('leaves nothing when it is deleted', async () => {
     const listed = await cloud.demo.ask<{ ports: { id: string }[] }>({ path: PORTS })
     assert.equal(listed.ports.length, 2)

@@ -1,6 +1,7 @@
 // kill -9 of the cloud at every step of making and deleting a server; each time it is started again and looked at.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { systemClock } from '@kilonova/base/clock'
 import { run } from '@kilonova/base/command'
 import { until } from '@kilonova/cloud/api-client'
 import { allStepNames } from '@kilonova/cloud/operator/steps'
@@ -123,6 +124,7 @@ describe('a cloud on a fake host that is killed at every place of every step', (
 describe('a cloud with real guests that is killed after the effect of every step', () => {
   let cloud: RealCloud
   let killing: Killing
+  let things: Things
   let bystander: string
   let pid: string
 
@@ -131,7 +133,7 @@ describe('a cloud with real guests that is killed after the effect of every step
 
   before(async () => {
     cloud = await RealCloud.start()
-    const things = await thingsOf(cloud.demo)
+    things = await thingsOf(cloud.demo)
     killing = new Killing(cloud, things)
     bystander = await createServer(cloud.demo, things, { name: 'bystander' })
     await active(cloud.demo, bystander)
@@ -148,10 +150,23 @@ describe('a cloud with real guests that is killed after the effect of every step
     })
   }
 
-  it('has brought every server to an end, and the one beside them still runs', async () => {
+  it('has brought every server to an end', async () => {
     await cloud.up()
     await cloud.ready()
     await killing.checkLast()
+  })
+
+  it('lets a server be deleted while it is being made', async () => {
+    for (const ms of [0, 100, 400]) {
+      const id = await createServer(cloud.demo, things)
+      await systemClock.sleep(ms)
+      await removeServer(cloud.demo, id)
+      const { orphans, unchecked } = await cloud.audit()
+      assert.deepEqual([orphans, unchecked], [[], []], `deleted after ${ms} ms`)
+    }
+  })
+
+  it('has not touched the guest beside them', async () => {
     assert.equal(await pidOf(bystander), pid)
     assert.equal((await active(cloud.demo, bystander)).status, 'ACTIVE')
     await removeServer(cloud.demo, bystander)

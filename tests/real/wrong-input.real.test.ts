@@ -359,6 +359,23 @@ describe('a host that does not play along', () => {
   const qemuOf = async (id: string): Promise<string> =>
     (await run('pgrep', ['-f', `^[^ ]*qemu-system[^ ]* .*${id}`], { accept: [0, 1] })).stdout.trim()
 
+  it('whose libvirtd hangs goes on answering, and makes the server once it moves again', async () => {
+    const pid = await daemonPid()
+    process.kill(pid, 'SIGSTOP')
+    let id: string
+    try {
+      id = await createServer(cloud.demo, things, { name: 'patient' })
+      for (const path of ['/compute/v2.1/servers/detail', '/compute/v2.1/os-hypervisors/detail', '/healthz'])
+        assert.equal((await refusal(cloud.admin, { path })).status, 200, path)
+      assert.equal((await findServer(cloud.demo, id))?.status, 'BUILD')
+    } finally {
+      process.kill(pid, 'SIGCONT')
+    }
+    await active(cloud.demo, id)
+    await removeServer(cloud.demo, id)
+    assert.deepEqual((await cloud.audit()).orphans, [])
+  })
+
   it('whose libvirtd is killed goes on answering, and makes servers again', async () => {
     const beside = await createServer(cloud.demo, things, { name: 'beside' })
     await active(cloud.demo, beside)
