@@ -71,11 +71,15 @@ export async function startPostgres(): Promise<PostgresCluster> {
   const as = owner ? { uid: owner.uid, gid: owner.gid } : {}
   const data = join(directory, 'data')
   await finished(
-    spawn(join(binaries, 'initdb'), ['--no-sync', '-A', 'trust', '-U', 'kilonova', '-D', data], {
-      ...as,
-      cwd: directory,
-      stdio: 'ignore',
-    }),
+    spawn(
+      join(binaries, 'initdb'),
+      ['--no-sync', '-A', 'trust', '--encoding=UTF8', '--locale=C.UTF-8', '-U', 'kilonova', '-D', data],
+      {
+        ...as,
+        cwd: directory,
+        stdio: 'ignore',
+      },
+    ),
   )
   const options = [
     '-D',
