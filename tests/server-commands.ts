@@ -26,6 +26,17 @@ interface Asked {
   action?: string
 }
 
+/** A call of the newest version by somebody who may do everything in the project. */
+export function callByHand(context: RequestContext, { params = {}, body }: Asked): Call<never, never> {
+  const origin = 'http://cloud.test'
+  const call = {
+    ...{ context, params, body, query: {}, search: new URLSearchParams(), headers: {} },
+    ...{ at: () => true, allows: () => true, require: () => undefined },
+    url: { origin, service: origin, versioned: origin, path: '' },
+  }
+  return call as unknown as Call<never, never>
+}
+
 const SERVERS = '/v2.1/servers'
 const ONE = `${SERVERS}/:id`
 const AGGREGATES = '/v2.1/os-aggregates'
@@ -115,12 +126,7 @@ export class ServerCommands {
       (route) => route.method === method && route.path === path && route.action === action,
     )
     if (!found) throw new Error(`there is no route ${method} ${path} ${action ?? ''}`)
-    const origin = 'http://cloud.test'
-    const call = {
-      ...{ context: this.#context(), params, body, query: {}, search: new URLSearchParams(), headers: {} },
-      ...{ at: () => true, allows: () => true, require: () => undefined },
-      url: { origin, service: `${origin}/compute`, versioned: `${origin}/compute/v2.1`, path },
-    }
-    return found.handler(this.#compute, call as unknown as Call<never, never>)
+    const call = callByHand(this.#context(), { params, body })
+    return found.handler(this.#compute, call)
   }
 }

@@ -112,6 +112,25 @@ describe('a hard reboot', () => {
   })
 })
 
+describe('ten creates with the same port', () => {
+  it('give it to one of them for as long as that lives', async () => {
+    const world = await openWorld()
+    await world.givePort()
+    const networks = [{ port: world.given }]
+    const ids = await Promise.all(Array.from({ length: 10 }, () => world.commands.create({ networks })))
+    await world.run(Promise.all(ids.map((id) => world.settled(id))))
+    const rows = await Promise.all(ids.map((id) => world.row(id)))
+    assert.equal(rows.filter(({ vm_state }) => vm_state === 'active').length, 1)
+    for (const { id, vm_state } of rows) {
+      if (vm_state !== 'error') continue
+      assert.match((await world.fault(id)).message, /Port already has an attached device/)
+      await world.commands.delete(id)
+      await world.run(world.settled(id))
+    }
+    await assertWhole(world)
+  })
+})
+
 const ENDLESS = 'quota_instances = -1\nquota_cores = -1\nquota_ram = -1'
 const SMALL = { memoryMb: 65_536 }
 

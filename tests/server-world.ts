@@ -34,7 +34,7 @@ import { Failpoints } from '@kilonova/tasks/failpoints'
 import type { AnySaga } from '@kilonova/tasks/saga'
 import type { Task } from '@kilonova/tasks/task'
 import { Tasks } from '@kilonova/tasks/tasks'
-import { ServerCommands } from './server-commands.ts'
+import { callByHand, ServerCommands } from './server-commands.ts'
 import type { HostSize } from './world-host.ts'
 import { WorldHost } from './world-host.ts'
 
@@ -80,6 +80,8 @@ export class ServerWorld {
   readonly commands: ServerCommands
   /** The engine that runs now; a test that lets one die sets the next. */
   tasks!: Tasks<Deps>
+  /** The port that servers may be given. */
+  given: string | undefined
   #failpoints: Failpoints | undefined
   readonly #closing: Closing
   /** What lies on hosts when there are no servers. */
@@ -133,6 +135,22 @@ export class ServerWorld {
     return this.tasks
   }
 
+  /** Makes a port that servers may be given. */
+  async givePort(): Promise<void> {
+    const { routes, deps } = this.network.api
+    const body = { port: { network_id: await this.privateNetwork() } }
+    const route = routes.find(({ method, path }) => method === 'POST' && path === '/v2.0/ports')
+    const made = await this.run(route!.handler(deps, callByHand(this.context(), { body })))
+    this.given = (made as { port: { id: string } }).port.id
+    await this.#remember()
+  }
+
+  /** The one network of the project. */
+  async privateNetwork(): Promise<string> {
+    const [only] = await this.compute.network.validateRequested(this.context(), 'auto', { count: 1 })
+    return only!.networkId
+  }
+
   /** Moves time until the work is done; what waits for no time gets turns of the event loop before. */
   async run<T>(work: Promise<T>): Promise<T> {
     let over = false
@@ -180,9 +198,14 @@ export class ServerWorld {
     return tables(this.compute).selectFrom('compute_servers').select('id').where('deleted_at', 'is', null).execute()
   }
 
-  /** Throws unless there are no servers and the hosts are as they were at first. */
+  /** Throws unless there are no servers, hosts are as they were at first, and the given port is free again. */
   async assertEmpty(): Promise<void> {
     assert.deepEqual(await this.liveServers(), [])
+    const ports = (await this.compute.network.allPorts()).filter(
+      ({ deviceOwner }) => !deviceOwner.startsWith('network:'),
+    )
+    const free = { id: this.given, deviceId: '', deviceOwner: '', host: null }
+    assert.deepEqual(ports, this.given === undefined ? [] : [free])
     for (const host of this.hosts) assert.deepEqual(await this.run(host.contents()), this.#empty.get(host.name))
   }
 
@@ -227,7 +250,12 @@ export class ServerWorld {
       await host.start()
       await this.clock.sleep(1) // the one that reports first is the host of DHCP and routers
     }
-    for (const host of hosts) this.#empty.set(host.name, await host.contents())
+    await this.#remember()
+  }
+
+  async #remember(): Promise<void> {
+    await this.told()
+    for (const host of this.hosts) this.#empty.set(host.name, await host.contents())
   }
 }
 

@@ -144,9 +144,7 @@ export const buildServer = saga<BuildServer, Conductor>(buildServerTask, { obser
     },
     undo: async ({ input, deps: { compute }, context }) => {
       const row = await findServer(compute, input.serverId)
-      if (!row) return
-      await releasePorts(compute, context, row)
-      await updateServer(compute, row.id, { network_info_json: '[]' })
+      if (row) await releasePorts(compute, context, row)
     },
   })
   .step('image', {

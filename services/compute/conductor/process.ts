@@ -8,7 +8,7 @@ import type { Compute } from '../compute.ts'
 import { findServer, updateServer } from '../servers/store.ts'
 import { reportService } from '../services/report.ts'
 import { goneServers, metadataOf } from './for-hosts.ts'
-import { vifsOf } from './ports.ts'
+import { renewNetworkInfo } from './ports.ts'
 import { PowerSync, powerSyncSeconds } from './power-sync.ts'
 import { reportHost } from './report-host.ts'
 import { conductorSagas } from './sagas.ts'
@@ -72,6 +72,5 @@ async function hearNetwork(compute: Compute, { name, serverId }: NetworkEvent): 
   }
   const row = await findServer(compute, serverId)
   if (!row || row.host === null || row.vm_state === 'building') return
-  const vifs = await vifsOf(compute, row)
-  await updateServer(compute, serverId, { network_info_json: JSON.stringify(vifs) })
+  await renewNetworkInfo(compute, serverId)
 }
