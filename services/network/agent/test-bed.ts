@@ -266,7 +266,7 @@ export class Guest {
         await systemClock.sleep(50)
       return heard.includes(line)
     }
-    return { echoes, end: () => process.kill(-child.pid!, 'SIGKILL') }
+    return { echoes, end: () => endGroup(child) }
   }
 
   /** Starts a program inside that lives until the guest ends. */
@@ -281,9 +281,18 @@ export class Guest {
   async end(): Promise<void> {
     for (const child of this.#children) {
       const closed = once(child, 'close')
-      process.kill(-child.pid!, 'SIGKILL') // with what it has started itself, such as nc's programs
+      endGroup(child)
       await closed
     }
     await run('ip', ['netns', 'delete', this.namespace], { accept: [0, 1] })
+  }
+}
+
+/** Ends a program with what it has started itself, such as nc's programs; one that has ended already is fine. */
+function endGroup(child: ChildProcess): void {
+  try {
+    process.kill(-child.pid!, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
