@@ -1,4 +1,4 @@
-// Builds on hosts that fail, and deletes that come in the middle of builds.
+// Builds on hosts that fail or go away, and deletes that come in the middle of builds.
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -67,6 +67,47 @@ describe('a build', () => {
       }
     })
   }
+})
+
+describe('a host that goes away', () => {
+  it('for a moment, holds up what is under way there and no more', async () => {
+    const world = await openWorld({ hosts: [{ name: 'fake-1', vcpus: 8, memoryMb: 8192, latency: 100 }] })
+    const [host] = world.hosts
+    const away = async (): Promise<void> => {
+      await world.run(world.clock.sleep(250))
+      await world.run(host!.stop())
+      await world.clock.advance(60_000)
+      await world.run(host!.start())
+    }
+    const id = await world.commands.create()
+    await away()
+    await world.run(world.settled(id))
+    assert.equal((await world.row(id)).vm_state, 'active')
+    await assertWhole(world)
+    for (const command of ['stop', 'start', 'delete'] as const) {
+      await world.commands[command](id)
+      await away()
+      await world.run(world.settled(id))
+    }
+    assert.equal((await world.row(id)).vm_state, 'deleted')
+    await assertWhole(world)
+    await world.assertEmpty()
+  })
+
+  it('for long, takes away the guest of a server that was deleted meanwhile, once it is back', async () => {
+    const world = await openWorld({ hosts: [{ name: 'fake-1', vcpus: 8, memoryMb: 8192 }] })
+    const [host] = world.hosts
+    const id = await world.build()
+    await world.run(host!.stop())
+    await world.clock.advance(3 * 3600_000)
+    await world.commands.delete(id)
+    await world.run(world.settled(id))
+    assert.equal((await world.row(id)).vm_state, 'deleted')
+    assert.equal((await host!.hypervisor.guests()).length, 1)
+    await world.run(host!.start())
+    await assertWhole(world)
+    await world.assertEmpty()
+  })
 })
 
 /** Where a build stands still, or dies, on its way up and down. */

@@ -1,6 +1,7 @@
 // server.start, server.stop and the reboots: one call to the host each.
 import type { TaskKind } from '@kilonova/tasks/saga'
 import { saga } from '@kilonova/tasks/saga'
+import { fault } from '../agent/faults.ts'
 import { POWER } from '../agent/power-state.ts'
 import { actionEvent } from '../servers/instance-action.ts'
 import type { TaskState, VmState } from '../servers/state.ts'
@@ -47,6 +48,8 @@ export const stopServer = saga<OfServer, Conductor>(stopServerTask, {
         { id: row.id, how: timeout > 0 ? 'acpi' : 'force', timeout },
         { timeout: LONG_CALL, signal },
       )
+      // A guest that is missing is off as well, but its server is not one that could simply be started again.
+      if ((await powerStateOf(deps, row)) === POWER.NOSTATE) throw fault('GuestNotFound', { id: row.id })
     },
     undo: ({ input, deps }) => lookAtGuest(deps, input.serverId),
   })
