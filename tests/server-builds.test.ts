@@ -149,15 +149,15 @@ describe('a delete', () => {
     let moments = 0
     for (let built = false; !built; moments++) {
       const id = await world.commands.create()
-      await world.run(world.clock.sleep(moments * 250))
+      await world.run(world.clock.sleep(moments * 400))
       built = (await world.row(id)).vm_state === 'active'
       await world.commands.delete(id)
       await world.run(world.settled(id))
-      assert.equal((await world.row(id)).vm_state, 'deleted', `after ${moments * 250} ms`)
+      assert.equal((await world.row(id)).vm_state, 'deleted', `after ${moments * 400} ms`)
       await assertWhole(world)
       await world.assertEmpty()
     }
-    assert.ok(moments > 20, `${moments}`)
+    assert.ok(moments > 15, `${moments}`)
     console.log(`${moments} moments of a build at which a delete came`)
   })
 })

@@ -47,7 +47,7 @@ async function calm(world: ServerWorld): Promise<void> {
 }
 
 describe('on hosts that fail now and then', () => {
-  for (const seed of [1, 2, 3, 4]) {
+  for (const seed of [1, 2, 3]) {
     it(`servers stay whole whatever is asked for, and all can go (seed ${seed})`, async () => {
       const random = seededRandom(seed)
       const config = '[compute]\nquota_instances = -1\nquota_cores = -1'

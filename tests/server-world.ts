@@ -130,7 +130,8 @@ export class ServerWorld {
     const { store, clock } = this
     this.tasks?.throwAway()
     this.#failpoints = failpoints
-    this.tasks = new Tasks<Deps>({ store, clock, owner: 'world', exclusive: true, sagas, deps: this, failpoints })
+    const owned = { owner: 'world', exclusive: true, poll: 60 }
+    this.tasks = new Tasks<Deps>({ store, clock, ...owned, sagas, deps: this, failpoints })
     await this.tasks.start()
     return this.tasks
   }
