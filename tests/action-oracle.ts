@@ -55,24 +55,29 @@ function ofAction(task: Task, action: { finish_at: number | null; message: strin
   ]
 }
 
+/** What no user shall read. */
+export const INTERNAL = /failpoint|fake driver|\n|\/fake\/|\/dev\/shm/
+
 interface Event {
   event: string
   start_at: number
   finish_at: number | null
   result: string | null
   traceback: string | null
+  details: string | null
 }
 
 function ofEvents(task: Task, events: readonly Event[]): string[] {
   const problems: string[] = []
   const names = events.map(({ event }) => event)
   if (events.length !== task.attempt) problems.push(`has the events ${names.join()} for ${task.attempt} attempts`)
-  for (const [index, { event, start_at, finish_at, result, traceback }] of events.entries()) {
+  for (const [index, { event, start_at, finish_at, result, traceback, details }] of events.entries()) {
     if (!EVENTS_OF[task.name]!.includes(event)) problems.push(`has the event ${event}`)
     if (finish_at === null || finish_at < start_at) problems.push(`has ${event} from ${start_at} to ${finish_at}`)
     const succeeded = task.state === 'done' && index === events.length - 1
     if (result !== (succeeded ? 'Success' : 'Error')) problems.push(`has ${event} ending with ${result}`)
     if (!succeeded && !traceback) problems.push(`has ${event} failing without a reason`)
+    if (INTERNAL.test(details ?? '')) problems.push(`tells its user '${details}' of ${event}`)
   }
   return problems
 }

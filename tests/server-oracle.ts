@@ -12,7 +12,7 @@ import { tables } from '@kilonova/compute/compute'
 import type { AuditedPort } from '@kilonova/network/client'
 import type { Allocations } from '@kilonova/placement/client'
 import type { Task } from '@kilonova/tasks/task'
-import { actionProblems } from './action-oracle.ts'
+import { actionProblems, INTERNAL } from './action-oracle.ts'
 import type { ServerWorld } from './server-world.ts'
 import type { WorldHost } from './world-host.ts'
 
@@ -137,7 +137,7 @@ function faultProblems({ id, admin_pass }: Row, { faults }: Seen): string[] {
   const { code, message } = fault
   const problems: string[] = []
   if (code < 400 || message === '') problems.push(`has the fault ${code} '${message}'`)
-  if (/failpoint|\n|\/fake\/|\/dev\/shm/.test(message)) problems.push(`tells its user '${message}'`)
+  if (INTERNAL.test(message)) problems.push(`tells its user '${message}'`)
   if (admin_pass !== null && message.includes(admin_pass)) problems.push('tells its password')
   return problems
 }

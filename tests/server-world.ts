@@ -1,42 +1,29 @@
 // The real services of a cloud on a store in memory, with two fake hosts and a clock that moves only when told to.
 // Callers, tasks and faults are the test's.
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { systemClock, VirtualClock } from '@kilonova/base/clock'
+import type { VirtualClock } from '@kilonova/base/clock'
+import { systemClock } from '@kilonova/base/clock'
 import type { RequestContext } from '@kilonova/base/context'
-import { adminContext, makeContext } from '@kilonova/base/context'
-import { readConfig } from '@kilonova/base/options'
-import { systemRandom } from '@kilonova/base/random'
-import { LocalBus } from '@kilonova/bus/local'
+import { makeContext } from '@kilonova/base/context'
+import type { LocalBus } from '@kilonova/bus/local'
 import { Closing } from '@kilonova/cloud/closing'
-import { schemas } from '@kilonova/cloud/schemas'
 import type { Compute } from '@kilonova/compute/compute'
 import { tables } from '@kilonova/compute/compute'
 import { startConductor } from '@kilonova/compute/conductor/process'
 import { conductorSagas } from '@kilonova/compute/conductor/sagas'
 import { defaultFlavors } from '@kilonova/compute/flavors/defaults'
-import { computeOptions } from '@kilonova/compute/options'
-import { imageOptions } from '@kilonova/image/options'
-import { createImageService } from '@kilonova/image/service'
 import { bootstrapNetwork } from '@kilonova/network/bootstrap'
-import { networkOptions } from '@kilonova/network/options'
 import type { NetworkService } from '@kilonova/network/service'
-import { createNetworkService } from '@kilonova/network/service'
-import { createPlacementService } from '@kilonova/placement/service'
 import type { Store } from '@kilonova/store/store'
-import { memoryStore } from '@kilonova/store/testing'
 import { Failpoints } from '@kilonova/tasks/failpoints'
 import type { AnySaga } from '@kilonova/tasks/saga'
 import type { Task } from '@kilonova/tasks/task'
 import { Tasks } from '@kilonova/tasks/tasks'
 import { callByHand, ServerCommands } from './server-commands.ts'
-import type { HostSize } from './world-host.ts'
-import { WorldHost } from './world-host.ts'
+import type { WorldHost } from './world-host.ts'
+import type { WorldOptions, WorldParts } from './world-parts.ts'
+import { makeParts } from './world-parts.ts'
 
 const PROJECT = 'd'.repeat(32)
 
@@ -46,29 +33,6 @@ export interface Deps {
 
 /** The tasks under test. */
 export const sagas: readonly AnySaga<Deps>[] = conductorSagas
-
-export interface WorldOptions {
-  /** The text of kilonova.toml; tables compute, network and image. */
-  config?: string
-  hosts?: readonly HostSize[]
-}
-
-/** The first has more room, so that servers go there first. */
-const TWO_HOSTS: readonly HostSize[] = [
-  { name: 'fake-1', vcpus: 64, memoryMb: 65_536 },
-  { name: 'fake-2', vcpus: 64, memoryMb: 32_768 },
-]
-
-/** Comparisons of hosts with what they should have would hide what tasks leave behind: none but at a host's start. */
-const RARELY = 10 ** 9
-/** Tests let hours pass; signs of life more often would only cost turns. */
-const HOURLY = { report_interval: 3600 }
-
-const SETTINGS = {
-  compute: { ...HOURLY, service_down_time: 2 * 3600, sync_power_state_interval: -1 },
-  network: { ...HOURLY, reconcile_interval: RARELY },
-  image: { reserved_space_mb: 0 },
-}
 
 export class ServerWorld {
   readonly store: Store
@@ -87,7 +51,7 @@ export class ServerWorld {
   /** What lies on hosts when there are no servers. */
   readonly #empty = new Map<string, string[]>()
 
-  private constructor(parts: Parts, compute: Compute, closing: Closing) {
+  private constructor(parts: WorldParts, compute: Compute, closing: Closing) {
     this.store = parts.store
     this.clock = parts.clock
     this.bus = parts.bus
@@ -240,7 +204,7 @@ export class ServerWorld {
     return this.#closing.close()
   }
 
-  async #start({ network, hosts }: Parts): Promise<void> {
+  async #start({ network, hosts }: WorldParts): Promise<void> {
     await defaultFlavors(this.compute)
     const cidrs = { privateCidr: '10.0.0.0/16', publicCidr: '172.24.4.0/24' }
     await bootstrapNetwork(network.network, { demoProjectId: PROJECT, adminProjectId: 'a'.repeat(32), ...cidrs })
@@ -258,56 +222,4 @@ export class ServerWorld {
     await this.told()
     for (const host of this.hosts) this.#empty.set(host.name, await host.contents())
   }
-}
-
-interface Parts {
-  store: Store
-  clock: VirtualClock
-  bus: LocalBus
-  network: NetworkService
-  hosts: WorldHost[]
-  compute: Omit<Compute, 'tasks'>
-  /** The image that servers boot from. */
-  image: string
-}
-
-async function makeParts({ config = '', hosts = TWO_HOSTS }: WorldOptions, closing: Closing): Promise<Parts> {
-  const clock = new VirtualClock()
-  const random = systemRandom
-  const declared = { ...computeOptions, network: networkOptions, image: imageOptions }
-  const read = readConfig(declared, config)
-  const options = {
-    compute: { ...read.compute, ...SETTINGS.compute },
-    network: { ...read.network, ...SETTINGS.network },
-    image: { ...read.image, ...SETTINGS.image },
-  }
-  // Records of network agents are synced to disk one by one: in memory that takes no time.
-  const directory = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'kilonova-world-'))
-  closing.add('directory', () => rm(directory, { recursive: true, force: true }))
-  const store = await memoryStore(...schemas)
-  closing.add('store', () => store.close())
-  const bus = new LocalBus(clock)
-  closing.add('bus', () => bus.close())
-  const common = { store, clock, random }
-  const images = createImageService({ ...common, directory: join(directory, 'images'), options: options.image })
-  const image = await blankImage(images)
-  const network = createNetworkService({ ...common, bus, options: options.network })
-  const placement = createPlacementService(common)
-  const compute = {
-    ...{ ...common, bus, options: options.compute },
-    ...{ image: images.client, placement: placement.client, network: network.client },
-  }
-  const parts = { bus, clock, directory, options }
-  return { store, clock, bus, network, compute, image, hosts: hosts.map((size) => new WorldHost(parts, size)) }
-}
-
-/** Fake hosts run nothing, so nothing has to be in it. */
-async function blankImage(images: ReturnType<typeof createImageService>): Promise<string> {
-  const context = adminContext()
-  await images.start()
-  const about = { name: 'blank', visibility: 'public', disk_format: 'raw', container_format: 'bare' } as const
-  const { id } = await images.client.create(context, { ...about, min_disk: 1, min_ram: 64 })
-  await images.client.upload(context, id, Readable.from([Buffer.alloc(65_536)]))
-  await images.stop()
-  return id
 }

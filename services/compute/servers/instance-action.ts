@@ -3,6 +3,7 @@ import type { RequestContext } from '@kilonova/base/context'
 import type { TaskError, TaskEvent } from '@kilonova/tasks/saga'
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
+import { shownError } from './shown-error.ts'
 
 /** Records that a user (or periodic work) asked for an action. */
 export async function startAction(
@@ -83,7 +84,7 @@ async function finishEvent(compute: Compute, of: EventOf, error?: TaskError): Pr
   const id = await actionId(compute, of)
   if (id === undefined) return
   const result = error ? ('Error' as const) : ('Success' as const)
-  const shown = error ? { traceback: error.message, details: error.message } : { traceback: null, details: null }
+  const shown = error ? { traceback: error.message, details: shownError(error) } : { traceback: null, details: null }
   await tables(compute)
     .updateTable('compute_instance_action_events')
     .set({ finish_at: of.at, result, ...shown })
