@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { nearest } from '@kilonova/base/options'
 
-const NOT_BENCHES = ['main.ts', 'measure.ts']
+const NOT_BENCHES = ['clients.ts', 'clients-thread.ts', 'fake-cloud.ts', 'floor.ts', 'main.ts', 'measure.ts']
 const WRONG_USAGE = 2
 
 async function benches(): Promise<string[]> {

@@ -42,18 +42,22 @@ export class ApiClient {
     return new ApiClient(url, reply.headers.get('x-subject-token')!, token.project.id)
   }
 
-  async ask<T>({ method = 'GET', path, body, headers = {} }: Ask): Promise<T> {
-    const reply = await reach(this.url + path, {
+  /** What each request says of its sender. */
+  get headers(): Record<string, string> {
+    return { 'x-auth-token': this.#token, 'openstack-api-version': 'compute 2.96' }
+  }
+
+  async ask<T>(asked: Ask): Promise<T> {
+    return (await checked(await this.send(asked))) as T
+  }
+
+  /** The reply as it is, also of an error. */
+  send({ method = 'GET', path, body, headers = {} }: Ask): Promise<Response> {
+    return reach(this.url + path, {
       method,
-      headers: {
-        'x-auth-token': this.#token,
-        'openstack-api-version': 'compute 2.96',
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...headers,
-      },
+      headers: { ...this.headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
-    return (await checked(reply)) as T
   }
 }
 
@@ -71,8 +75,8 @@ async function checked(reply: Response): Promise<unknown> {
   const body = text === '' ? undefined : parse(text)
   if (reply.ok) return body
   const requestId = reply.headers.get('x-openstack-request-id')
-  const { message, mend } = errorIn(body)
-  const wire = { code: 'ApiError', status: reply.status, kind: '', details: { requestId } }
+  const { message, mend, type: kind = '' } = errorIn(body)
+  const wire = { code: 'ApiError', status: reply.status, kind, details: { requestId } }
   const said = message ?? `The cloud answered ${reply.status}.`
   throw new Fault({ ...wire, message: said, ...(mend === undefined ? {} : { mend }) })
 }
@@ -85,17 +89,21 @@ function parse(text: string): unknown {
   }
 }
 
-/** The sentence inside any service's error envelope; our own says what to do, too. */
-function errorIn(body: unknown): { message?: string; mend?: string } {
+/** The sentence inside any service's error envelope; network names its type, our own say what to do, too. */
+function errorIn(body: unknown): { message?: string; mend?: string; type?: string } {
   if (typeof body !== 'object' || body === null) return {}
   const { message } = body as { message?: unknown }
   if (typeof message === 'string') return { message }
   const inner = Object.values(body)[0]
   const first = Array.isArray(inner) ? inner[0] : inner
   if (typeof first !== 'object' || first === null) return {}
-  const { message: deeper, detail, mend } = first as Record<string, unknown>
+  const { message: deeper, detail, mend, type } = first as Record<string, unknown>
   const sentence = [deeper, detail].find((text) => typeof text === 'string')
-  return { ...(sentence === undefined ? {} : { message: sentence }), ...(typeof mend === 'string' ? { mend } : {}) }
+  return {
+    ...(sentence === undefined ? {} : { message: sentence }),
+    ...(typeof mend === 'string' ? { mend } : {}),
+    ...(typeof type === 'string' ? { type } : {}),
+  }
 }
 
 /** Whether a cloud answers on this url. */

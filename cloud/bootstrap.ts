@@ -33,7 +33,7 @@ export async function fillStore({ compute, identity, network }: Parts, driver: F
     (await identity.projects.rows.find({ name, domain_id: DEFAULT_DOMAIN, is_domain: 0 }))?.id
   const [demoProjectId, adminProjectId] = [await projectId('demo'), await projectId('admin')]
   if (!demoProjectId || !adminProjectId) return // an operator has removed them: there is nobody to own the networks
-  const publicCidr = driver === 'fake' ? PUBLIC_CIDRS[0]! : await freeCidr(PUBLIC_CIDRS)
+  const publicCidr = driver === 'fake' ? PUBLIC_CIDRS[0]! : () => freeCidr(PUBLIC_CIDRS)
   await bootstrapNetwork(network.network, { demoProjectId, adminProjectId, privateCidr: '10.0.0.0/24', publicCidr })
 }
 

@@ -23,6 +23,12 @@ export const cloudFaults = {
     say: ({ host }: { host: string }) => `Cannot listen on ${host}: this machine has no such address.`,
     mend: () => 'Give --listen an address of this machine; 0.0.0.0 is all of them.',
   },
+  UnknownBinary: {
+    status: 404,
+    kind: '',
+    say: ({ binary, nearest }: { binary: string; nearest: string }) =>
+      `There is no service ${binary}; the nearest is ${nearest}.`,
+  },
   NotRunning: {
     status: 404,
     kind: '',
@@ -96,6 +102,13 @@ export const cloudFaults = {
     mend: () => 'Run them with: ./kilonova db sync.',
   },
   WrongUsage: { status: 400, kind: '', say: ({ why }: { why: string }) => why },
+  PluginUnusable: {
+    status: 400,
+    kind: '',
+    say: ({ module, why }: { module: string; why: string; mend: string }) =>
+      `The plug-in ${module} cannot be used: ${why}.`,
+    mend: ({ mend }: { module: string; why: string; mend: string }) => mend,
+  },
   ConfigUnusable: { status: 400, kind: '', say: ({ why }: { why: string }) => why },
 } satisfies FaultTable
 

@@ -6,10 +6,12 @@ import type { Store } from '@kilonova/store/store'
 import { sql } from 'kysely'
 import type { Hosts } from './hosts.ts'
 import type { Metrics } from './metrics.ts'
+import type { Audits } from './operator/audit/audits.ts'
 
 export interface HealthNeeds {
   store: Store
   hosts: Hosts
+  audits: Audits
 }
 
 interface PartHealth {
@@ -26,7 +28,7 @@ async function storeHealth(store: Store): Promise<PartHealth> {
   }
 }
 
-export function mountHealth({ fastify }: Api, { store, hosts }: HealthNeeds): void {
+export function mountHealth({ fastify }: Api, { store, hosts, audits }: HealthNeeds): void {
   fastify.get('/healthz', async (_request, reply) => {
     const parts: Record<string, PartHealth> = { store: await storeHealth(store), ...hosts.health() }
     const able = parts['store']!.ok // a host that is down makes its servers wait, it does not silence the API
@@ -34,12 +36,13 @@ export function mountHealth({ fastify }: Api, { store, hosts }: HealthNeeds): vo
   })
   let metrics: Promise<Metrics> | undefined
   const loaded = (): Promise<Metrics> => {
-    metrics ??= import('./metrics.ts').then(({ createMetrics }) => createMetrics())
+    metrics ??= import('./metrics.ts').then(({ createMetrics }) => createMetrics(audits))
     return metrics
   }
   const started = new WeakMap<object, number>()
   fastify.addHook('onRequest', async (request) => void started.set(request.raw, systemClock.monotonic()))
   fastify.addHook('onResponse', async (request, reply) => {
+    if (reply.getHeader('content-type') === 'text/event-stream') return // as long as its reader likes
     const service = request.url.split('/')[1]?.split('?')[0] ?? ''
     const seconds = (systemClock.monotonic() - started.get(request.raw)!) / 1000
     const { durations } = await loaded() // with the first answer, not before it

@@ -31,7 +31,9 @@ export class Hosts {
   readonly #needs: HostsNeeds
   readonly #closing = new Closing()
   readonly #reported = Promise.withResolvers<void>()
+  readonly #computes: { name: string; process: HostProcess }[] = []
   #starting: Promise<void> = Promise.resolve()
+  #graceMs = 0
 
   constructor(needs: HostsNeeds) {
     this.#needs = needs
@@ -49,9 +51,10 @@ export class Hosts {
 
   async #startAll(): Promise<void> {
     const isFake = this.#needs.driver === 'fake'
-    const computes: HostProcess[] = []
-    for (const host of this.names) computes.push(isFake ? await this.#startFake(host) : await this.#startThis(host))
-    Promise.all(computes.map(({ reported }) => reported)).then(() => this.#reported.resolve())
+    for (const name of this.names) {
+      this.#computes.push({ name, process: await (isFake ? this.#startFake(name) : this.#startThis(name)) })
+    }
+    Promise.all(this.#computes.map(({ process }) => process.reported)).then(() => this.#reported.resolve())
   }
 
   async #startFake(host: string): Promise<HostProcess> {
@@ -59,8 +62,8 @@ export class Hosts {
     const { startFakeNetwork, startFakeHost } = await loadHosts()
     const network = await startFakeNetwork({ host, parts, state, config })
     this.#closing.add(`network of ${host}`, () => network.stop())
-    const compute = await startFakeHost({ host, bus: parts.bus, config, state }, !memory)
-    this.#closing.add(`compute of ${host}`, () => compute.stop())
+    const compute = await startFakeHost({ host, bus: parts.bus, config, state, image: parts.image.client }, !memory)
+    this.#closing.add(`compute of ${host}`, () => compute.stop(this.#graceMs))
     return compute
   }
 
@@ -73,9 +76,9 @@ export class Hosts {
     this.#closing.add('libvirt', () => libvirt.stop())
     const network = await startBridgeNetwork({ host, parts, state, config, cloudTag: identity.tag })
     this.#closing.add('network', () => this.#leave(network))
-    const needs = { host, bus: parts.bus, config, state, libvirt: libvirt.host }
+    const needs = { host, bus: parts.bus, config, state, libvirt, networkReady: network.ready }
     const compute = await startLibvirtHost({ ...needs, image: parts.image.client, cloudTag: identity.tag })
-    this.#closing.add('compute', () => compute.stop())
+    this.#closing.add('compute', () => compute.stop(this.#graceMs))
     return compute
   }
 
@@ -96,13 +99,22 @@ export class Hosts {
   }
 
   health(): Record<string, { ok: boolean; why?: string }> {
+    const refused = this.#computes.flatMap(({ name, process }) =>
+      process.refused === undefined ? [] : [[`host ${name}`, { ok: false, why: process.refused }]],
+    )
+    return { ...this.#libvirtHealth(), ...Object.fromEntries(refused) }
+  }
+
+  #libvirtHealth(): Record<string, { ok: boolean; why?: string }> {
     if (this.#needs.driver === 'fake') return {}
     if (!this.libvirt) return { libvirt: { ok: false, why: 'it is being started' } }
     const { connected, why } = this.libvirt.host
     return { libvirt: connected ? { ok: true } : { ok: false, why: why.message } }
   }
 
-  async stop(): Promise<void> {
+  /** Calls under way on hosts get so many milliseconds. */
+  async stop(graceMs = 0): Promise<void> {
+    this.#graceMs = graceMs
     await this.#starting
     if (this.#needs.driver === 'libvirt') this.#isEmpty = await this.#hasNoGuests()
     await this.#closing.close()

@@ -3,6 +3,7 @@ import { systemClock } from '@kilonova/base/clock'
 import { systemRandom } from '@kilonova/base/random'
 import type { Bus } from '@kilonova/bus/bus'
 import type { Compute } from '@kilonova/compute/compute'
+import { Notifications } from '@kilonova/compute/notifications/notifications'
 import type { IdentityClient } from '@kilonova/identity/client'
 import { identityClient } from '@kilonova/identity/client'
 import type { Identity } from '@kilonova/identity/identity'
@@ -23,6 +24,8 @@ export interface PartsNeeds {
   state: StateDirectory
   store: Store
   bus: Bus
+  /** The name of the host that it runs on. */
+  host: string
   /** This process's name among those that share the store. */
   owner: string
 }
@@ -39,7 +42,7 @@ export interface Parts {
   compute: Compute
 }
 
-export function createParts({ config, state, store, bus, owner }: PartsNeeds): Parts {
+export function createParts({ config, state, store, bus, host, owner }: PartsNeeds): Parts {
   const clock = systemClock
   const random = systemRandom
   const tasks = new Tasks({ store, owner, exclusive: store.kind === 'sqlite' })
@@ -57,6 +60,7 @@ export function createParts({ config, state, store, bus, owner }: PartsNeeds): P
     image: image.client,
     placement: placement.client,
     network: network.client,
+    notifications: new Notifications({ options: config.notifications, host }),
   }
   return { store, bus, tasks, identity, identityClient: identityClient(identity), image, placement, network, compute }
 }

@@ -15,7 +15,7 @@ describe('a running cloud', () => {
   })
   after(() => rm(state.path, { recursive: true, force: true }))
 
-  const about = { url: 'http://127.0.0.1:1', roles: [], driver: 'fake', since: 0 } as const
+  const about = { url: 'http://127.0.0.1:1', roles: [], driver: 'fake', since: 0, drains: 0 } as const
 
   it('is found as long as its process lives and has not withdrawn', async () => {
     assert.equal(await findRunning(state), undefined)

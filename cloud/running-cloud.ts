@@ -16,6 +16,8 @@ export interface RunningCloud {
   driver: 'libvirt' | 'fake'
   /** Milliseconds since 1970. */
   since: number
+  /** Seconds that it gives what is under way before it ends: graceful_shutdown_timeout. */
+  drains: number
 }
 
 /** The start time of a process; undefined when there is none of that id, or only what its parent has yet to collect. */

@@ -1,4 +1,4 @@
-// The tables of every service, in the order in which `db sync` makes them.
+// The tables of every service and plug-in, in the order in which `db sync` makes them.
 import { computeSchema } from '@kilonova/compute/schema'
 import { identitySchema } from '@kilonova/identity/schema'
 import { imageSchema } from '@kilonova/image/schema'
@@ -6,6 +6,8 @@ import { networkSchema } from '@kilonova/network/schema'
 import { placementSchema } from '@kilonova/placement/schema'
 import type { ServiceSchema } from '@kilonova/store/schema'
 import { taskSchema } from '@kilonova/tasks/schema'
+import type { CloudConfig } from './config.ts'
+import { pluginSchemas } from './plugins.ts'
 
 export const schemas: readonly ServiceSchema[] = [
   taskSchema,
@@ -15,3 +17,7 @@ export const schemas: readonly ServiceSchema[] = [
   networkSchema,
   computeSchema,
 ]
+
+export function schemasOf({ extensions }: CloudConfig): readonly ServiceSchema[] {
+  return [...schemas, ...pluginSchemas(extensions)]
+}

@@ -59,6 +59,10 @@ export class StateDirectory {
   get nodeUuid(): string {
     return join(this.path, 'compute_id')
   }
+  /** The boot of the host during which its guests were last looked after. */
+  get bootId(): string {
+    return join(this.path, 'boot_id')
+  }
   get virtType(): string {
     return join(this.path, 'virt_type')
   }

@@ -107,7 +107,7 @@ describe("the operator's API", () => {
       told.placement?.map(({ filter, hosts }) => [filter, hosts]),
       [['resources', 2]],
     )
-    assert.match(told.placement![0]!.nearest!, /asks for 4096 VCPU, free are \d+/)
+    assert.match(told.placement![0]!.nearest!, /asks for 4096 VCPU, a host has \d+/)
     assert.match(told.advice.join('\n'), /smaller flavor/)
   })
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { isFault } from '@kilonova/base/fault'
 import type { ApiClient } from '@kilonova/cloud/api-client'
+import { until } from '@kilonova/cloud/api-client'
 import type { FakeCloud, ShownServer } from './fake-cloud.ts'
 import { createServer, settledServer, showServer, startFakeCloud } from './fake-cloud.ts'
 
@@ -137,5 +138,28 @@ describe('a server that lives', () => {
     assert.deepEqual(tags, ['blue'])
     const found = await fake.demo.ask<{ servers: unknown[] }>({ path: '/compute/v2.1/servers?tags=blue' })
     assert.equal(found.servers.length, 1)
+  })
+
+  it('gets a new password where its image says that an agent is inside, and crashes on demand', async () => {
+    const password = { changePassword: { adminPass: 'a secret of mine' } }
+    await assert.rejects(act(fake.demo, password), refused(409, /^QEMU guest agent is not enabled$/))
+    const patch = [{ op: 'add', path: '/hw_qemu_guest_agent', value: 'yes' }]
+    const headers = { 'content-type': 'application/openstack-images-v2.1-json-patch' }
+    await fake.admin.ask({ method: 'PATCH', path: `/image/v2/images/${fake.image}`, body: patch, headers })
+    id = await createServer(fake)
+    await settledServer(fake, id)
+    await act(fake.demo, password)
+    assert.deepEqual(states(await settledServer(fake, id)), ['ACTIVE', 1])
+    assert.deepEqual(await newest(), ['changePassword', 'compute_set_admin_password Success'])
+    await assert.rejects(act(fake.demo, { trigger_crash_dump: null }, '2.16'), refused(404, /could not be found/))
+    await act(fake.demo, { trigger_crash_dump: null })
+    await until(300, async () => ((await newest())[1] === 'compute_trigger_crash_dump Success' ? true : undefined), 20)
+    const { output } = (await act(fake.demo, { 'os-getConsoleOutput': {} })) as { output: string }
+    assert.match(output, /root: new password of 16 letters\nNMI received/)
+    assert.doesNotMatch(output, /secret/)
+    await act(fake.demo, { 'os-stop': null })
+    await settledServer(fake, id)
+    await assert.rejects(act(fake.demo, password), cannot('changePassword', 'stopped'))
+    await assert.rejects(act(fake.demo, { trigger_crash_dump: null }), cannot('trigger_crash_dump', 'stopped'))
   })
 })

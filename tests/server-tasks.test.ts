@@ -18,11 +18,32 @@ async function run(share: Share): Promise<ShareResult> {
   return result
 }
 
-it('ends whole after any fault at any step of any task', async () => {
-  const shares = Array.from({ length: SHARES }, (_, number) => run({ only: ONLY, number, of: SHARES }))
+/** Answers how many cases there were. */
+async function runAll(only: string, world: Partial<Share> = {}): Promise<number> {
+  const shares = Array.from({ length: SHARES }, (_, number) => run({ ...world, only, number, of: SHARES }))
   const results = await Promise.all(shares)
   const cases = results.reduce((sum, result) => sum + result.cases, 0)
   assert.deepEqual(results.flatMap(({ failure }) => failure ?? []).join('\n'), '')
-  assert.equal(cases, faultCases(sagas).filter(({ failpoint }) => failpoint.includes(ONLY)).length)
+  assert.equal(cases, faultCases(sagas).filter(({ failpoint }) => failpoint.includes(only)).length)
+  return cases
+}
+
+it('ends whole after any fault at any step of any task', async () => {
+  const cases = await runAll(ONLY)
   console.log(`${cases} cases: ${sagas.length} tasks, every step and undo, 3 places, 4 faults`)
 })
+
+/** The steps to which it matters that a disk is a whole device. */
+const ON_DEVICES = ['build.guest', 'delete.guest', 'rebuild.disks', 'rebuild.inPlace', 'rebuild.guest', 'snapshot.copy']
+
+for (const step of ON_DEVICES.map((name) => `server.${name}`)) {
+  it(`ends whole after any fault at ${step} on a whole device`, async () => {
+    if (step.includes(ONLY)) await runAll(step, { alone: true, devices: ['20', '50-ssd'] })
+  })
+}
+
+for (const task of ['server.resize', 'server.revert-resize', 'server.confirm-resize']) {
+  it(`ends whole after any fault at any step of ${task} on one host`, async () => {
+    if (task.includes(ONLY)) await runAll(`${task}.`, { options: 'allow_resize_to_same_host = true', alone: true })
+  })
+}

@@ -18,7 +18,7 @@ const SIZE = { vcpus: 64, memoryMb: 65_536, latency: 50 }
  */
 const CALLS = [
   ...['prepareImage', 'createDisks', 'plug', 'unplug', 'define', 'makeConfigDrive', 'start', 'suspend', 'resume'],
-  ...['stop', 'destroy'],
+  ...['stop', 'destroy', 'createRescueDisks', 'removeRescueDisks', 'planRebuild', 'removeDisks'],
 ]
 
 /** One thing that somebody does; what is refused is refused. */
@@ -36,6 +36,7 @@ async function act(world: ServerWorld, random: Random): Promise<void> {
     ...[() => commands.start(id), () => commands.stop(id), () => commands.delete(id)],
     ...[() => commands.reboot(id, 'SOFT'), () => commands.reboot(id, 'HARD')],
     ...[() => commands.pause(id), () => commands.unpause(id), () => commands.suspend(id), () => commands.resume(id)],
+    ...[() => commands.rescue(id), () => commands.act(id, 'unrescue'), () => commands.rebuild(id)],
   ]
   await pick(random, asks)()
 }

@@ -11,7 +11,7 @@ import { Closing } from '@kilonova/cloud/closing'
 import type { Compute } from '@kilonova/compute/compute'
 import { tables } from '@kilonova/compute/compute'
 import { startConductor } from '@kilonova/compute/conductor/process'
-import { conductorSagas } from '@kilonova/compute/conductor/sagas'
+import { conductorSagas, sagasWith } from '@kilonova/compute/conductor/sagas'
 import { defaultFlavors } from '@kilonova/compute/flavors/defaults'
 import { bootstrapNetwork } from '@kilonova/network/bootstrap'
 import type { NetworkService } from '@kilonova/network/service'
@@ -58,7 +58,7 @@ export class ServerWorld {
     this.network = parts.network
     this.hosts = parts.hosts
     this.compute = compute
-    this.commands = new ServerCommands(compute, () => this.context(), parts.image)
+    this.commands = new ServerCommands(compute, () => this.context(), parts)
     this.#closing = closing
   }
 
@@ -95,7 +95,8 @@ export class ServerWorld {
     this.tasks?.throwAway()
     this.#failpoints = failpoints
     const owned = { owner: 'world', exclusive: true, poll: 60 }
-    this.tasks = new Tasks<Deps>({ store, clock, ...owned, sagas, deps: this, failpoints })
+    const all = sagasWith(this.compute.plugins ?? [])
+    this.tasks = new Tasks<Deps>({ store, clock, ...owned, sagas: all, deps: this, failpoints })
     await this.tasks.start()
     return this.tasks
   }
@@ -108,6 +109,19 @@ export class ServerWorld {
     const made = await this.run(route!.handler(deps, callByHand(this.context(), { body })))
     this.given = (made as { port: { id: string } }).port.id
     await this.#remember()
+  }
+
+  /** Servers are made with flavors that have ephemeral disks and swap. */
+  async giveDisks(): Promise<void> {
+    const { flavors } = this.commands
+    const sizes = { usual: { ephemeral_gb: 3, swap_mb: 64 }, larger: { ephemeral_gb: 4, swap_mb: 128 } }
+    for (const which of ['usual', 'larger'] as const) {
+      const like = tables(this.compute).selectFrom('compute_flavors').selectAll().where('id', '=', flavors[which])
+      const id = `disks-${which}`
+      const row = { ...(await like.executeTakeFirstOrThrow()), ...sizes[which], id, name: id }
+      await tables(this.compute).insertInto('compute_flavors').values(row).execute()
+      flavors[which] = id
+    }
   }
 
   /** The one network of the project. */
@@ -151,6 +165,12 @@ export class ServerWorld {
   /** The server's row, also of one that is gone. */
   async row(id: string) {
     return tables(this.compute).selectFrom('compute_servers').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+  }
+
+  /** The host that the server lives on. */
+  async hostOf(id: string): Promise<WorldHost> {
+    const { host } = await this.row(id)
+    return this.hosts.find(({ name }) => name === host)!
   }
 
   /** Why it failed last. */

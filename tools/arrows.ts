@@ -21,6 +21,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ['services/identity', 'services/image', 'services/placement'],
   ['services/network', 'services/volume'],
   ['services/compute'],
+  ['plugins'],
   ['dashboard'],
   ['cloud'],
   ['tests', 'bench'],
@@ -28,6 +29,8 @@ export const FLOORS: readonly (readonly string[])[] = [
 
 const PACKAGES = ['packages/base', 'packages/store', 'packages/bus', 'packages/api', 'packages/tasks']
 const DATABASES = ['@kilonova/store', 'kysely', 'pg', 'node:sqlite']
+/** Words on disks that hosts, the scheduler and the API share. */
+const DISK_WORDS = ['services/compute/isolated-role.ts', 'services/compute/disk-words.ts']
 const AGENT = ['packages/base', 'packages/bus', 'packages/libvirt', 'services/image/client.ts']
 
 const identity = service({
@@ -77,6 +80,7 @@ const network = service({
     'subnets',
     'routers',
     'floating-ips',
+    'auto-allocated-topology',
     'tags',
     'agents',
     'extensions',
@@ -97,6 +101,8 @@ const compute = service({
   ],
   resources: [
     'discovery',
+    'migrations',
+    'notifications',
     'flavors',
     'keypairs',
     'server-groups',
@@ -106,9 +112,13 @@ const compute = service({
     'hypervisors',
     'availability-zones',
     'servers',
+    'interfaces',
     'instance-actions',
+    'server-migrations',
     'server-metadata',
     'server-tags',
+    'consoles',
+    'diagnostics',
     'ips',
     'limits',
     'explain',
@@ -142,7 +152,7 @@ export const ROOMS: readonly Room[] = [
   ...compute,
   {
     path: 'services/compute/scheduler',
-    mayImport: ['packages/base'],
+    mayImport: ['packages/base', ...DISK_WORDS],
     mayImportTypes: ['services/compute/servers', 'services/compute/flavors', 'services/compute/agent/guest-spec.ts'],
     refuses: [...DATABASES, '@kilonova/bus'],
   },
@@ -154,7 +164,12 @@ export const ROOMS: readonly Room[] = [
       'services/compute/scheduler',
     ],
   },
-  { path: 'services/compute/agent', mayImport: AGENT, refuses: DATABASES },
+  { path: 'plugins', mayImport: ['packages', 'services'] },
+  {
+    path: 'services/compute/agent',
+    mayImport: [...AGENT, 'packages/tasks/periodic.ts', ...DISK_WORDS],
+    refuses: DATABASES,
+  },
   { path: 'dashboard', mayImport: [] },
   { path: 'cloud/setup', mayImport: ['packages/base'] },
   { path: 'cloud/testing', mayImport: ['packages/base', 'cloud/setup'] },
@@ -164,6 +179,8 @@ export const ROOMS: readonly Room[] = [
   { path: 'tests', mayImport: ['packages', 'services', 'cloud'] },
   { path: 'bench', mayImport: ['packages', 'services', 'cloud'] },
   { path: 'tools/generate-options.ts', mayImport: ['packages/base', 'tools', 'cloud/config.ts'] },
+  { path: 'tools/generate-server-states.ts', mayImport: ['packages/base', 'tools', 'services/compute/servers'] },
+  { path: 'tools/server-states-page.ts', mayImport: ['services/compute/servers'] },
 ]
 
 interface Service {

@@ -45,7 +45,7 @@ interface Workspace {
 
 /** Every TypeScript file of the project, relative to `root`, sorted. */
 export async function sourceFiles(root: string): Promise<string[]> {
-  const found = glob('{packages,services,dashboard,cloud,tests,bench,tools}/**/*.ts', {
+  const found = glob('{packages,services,plugins,dashboard,cloud,tests,bench,tools}/**/*.ts', {
     cwd: root,
     exclude: (name) => name === 'node_modules' || name.endsWith('/node_modules'),
   })

@@ -28,7 +28,9 @@ function row(key: string, option: Option): string {
 }
 
 function typeText(option: Option): string {
-  if (option.type === 'string' && option.choices) return option.choices.map((choice) => `\`${choice}\``).join(', ')
+  const choices = 'choices' in option ? option.choices?.map((choice) => `\`${choice}\``).join(', ') : undefined
+  if (option.type === 'list' && choices) return `list of ${choices}`
+  if (choices) return choices
   if (option.type !== 'integer' && option.type !== 'number') return option.type
   const { type, min, max } = option
   if (min !== undefined && max !== undefined) return `${type}, ${min} to ${max}`

@@ -1,7 +1,6 @@
 // `db`: brings the tables in step, says how far they are, removes what is kept only for the record.
 import { access, constants } from 'node:fs/promises'
 import { systemClock } from '@kilonova/base/clock'
-import type { ServiceSchema } from '@kilonova/store/schema'
 import { schemaVersion, syncSchema } from '@kilonova/store/schema'
 import type { Store } from '@kilonova/store/store'
 import { Tasks } from '@kilonova/tasks/tasks'
@@ -13,7 +12,7 @@ import { operatorClient } from '../operator/operator-client.ts'
 import type { Purged } from '../operator/purge.ts'
 import { purge } from '../operator/purge.ts'
 import { findRunning } from '../running-cloud.ts'
-import { schemas } from '../schemas.ts'
+import { schemasOf } from '../schemas.ts'
 import { StateDirectory } from '../state-directory.ts'
 import { tableLines } from './table.ts'
 
@@ -41,36 +40,25 @@ export async function db(verb: string, options: DbOptions): Promise<void> {
 async function sync(needs: DatabaseNeeds): Promise<void> {
   await mustBeWritable(makeRoom(needs), needs)
   await alone(needs, async (store) => {
-    const ran = await syncStepwise(store, schemas, say)
-    say(ran === 0 ? 'Nothing to do: the database is up to date.' : `${ran} ${ran === 1 ? 'step' : 'steps'} done.`)
+    const { length } = await syncSchema(store, schemasOf(needs.config), (name) => say(`done  ${name}`))
+    say(
+      length === 0
+        ? 'Nothing to do: the database is up to date.'
+        : `${length} ${length === 1 ? 'step' : 'steps'} done.`,
+    )
   })
-}
-
-/** Says each step when it is done, so that an interrupted sync shows how far it came. Returns how many ran. */
-export async function syncStepwise(
-  store: Store,
-  all: readonly ServiceSchema[],
-  tell: (line: string) => void,
-): Promise<number> {
-  let count = 0
-  for (const { service, steps } of all) {
-    for (const step of steps) {
-      const ran = await syncSchema(store, [{ service, steps: [step] }])
-      for (const name of ran) tell(`done  ${name}`)
-      count += ran.length
-    }
-  }
-  return count
 }
 
 async function version(needs: DatabaseNeeds): Promise<void> {
   await mustExist(needs)
   const store = openDatabase(needs)
+  const schemas = schemasOf(needs.config)
   try {
-    const { versions, pending } = await schemaVersion(store, schemas)
+    const { versions, pending, newer } = await schemaVersion(store, schemas)
     for (const line of tableLines(schemas.map(({ service }) => [service, versions[service] ?? 'nothing yet'])))
       say(line)
     for (const step of pending) say(`pending: ${step}`)
+    for (const step of newer) say(`of a newer version, which this one can do without: ${step}`)
     if (pending.length === 0) return
     say('Run them with: ./kilonova db sync')
     process.exitCode = FAILED
@@ -101,7 +89,7 @@ async function purgeOld(needs: DatabaseNeeds, before: number): Promise<void> {
   }
   await mustExist(needs)
   await alone(needs, async (store) => {
-    const { pending } = await schemaVersion(store, schemas)
+    const { pending } = await schemaVersion(store, schemasOf(needs.config))
     if (pending.length > 0) throw fault('DatabaseBehind', { pending })
     report(await purge({ store, tasks: new Tasks({ store, owner: 'db purge' }) }, before), date)
   })

@@ -2,6 +2,7 @@
 
 import type { Check } from '../operator/doctor/check.ts'
 import { cloudChecks, portCheck } from '../operator/doctor/cloud-checks.ts'
+import { diskChecks } from '../operator/doctor/disk-checks.ts'
 import { networkChecks, packageCheck, rootCheck, stateChecks } from '../operator/doctor/host-checks.ts'
 import { libvirtCheck, qemuCheck } from '../operator/doctor/hypervisor-checks.ts'
 import type { RunningCloud } from '../running-cloud.ts'
@@ -32,6 +33,7 @@ async function* allChecks(state: StateDirectory, running: RunningCloud | undefin
     yield* await networkChecks(await tagOf(state), running !== undefined)
     yield await libvirtCheck(state, running !== undefined)
     yield await qemuCheck(state)
+    yield* await diskChecks(state)
   }
   yield* await stateChecks(state)
   if (running) yield* await cloudChecks(state, running)

@@ -4,16 +4,18 @@ import { fault } from '../faults.ts'
 import { findRunning } from '../running-cloud.ts'
 import { StateDirectory } from '../state-directory.ts'
 
-const LIMIT_SECONDS = 60
+/** To close in, once what is under way has ended or has had its time. */
+const CLOSING_SECONDS = 60
 
 /** Ends the cloud of that directory and waits for its end. False when none runs. */
 export async function stopCloud(state: StateDirectory): Promise<boolean> {
   const running = await findRunning(state)
   if (!running) return false
   process.kill(running.pid, 'SIGTERM')
-  const end = systemClock.monotonic() + LIMIT_SECONDS * 1000
+  const seconds = running.drains + CLOSING_SECONDS
+  const end = systemClock.monotonic() + seconds * 1000
   while (await stillThere(state, running.pid)) {
-    if (systemClock.monotonic() > end) throw fault('DidNotStop', { pid: running.pid, seconds: LIMIT_SECONDS })
+    if (systemClock.monotonic() > end) throw fault('DidNotStop', { pid: running.pid, seconds })
     await systemClock.sleep(50)
   }
   return true

@@ -42,9 +42,11 @@ const healthy: Explanation = {
     locked: false,
   },
   host: { name: 'host-1', up: true, last_seen_at: AT, disabled_reason: null },
+  stalled: null,
   operation,
   fault: null,
   placement: null,
+  lack: null,
   advice: ['Nothing: all is well with it.'],
 }
 

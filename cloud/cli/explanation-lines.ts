@@ -9,6 +9,7 @@ export function explanationLines(told: Explanation, now: number): string[] {
   const failed = operation?.error ?? null
   if (failed) lines.push('', `why: ${plain(failed.message)}`)
   else if (fault && told.server.status === 'ERROR') lines.push('', `why: ${plain(fault.message)}${detailsOf(fault)}`)
+  if (told.stalled !== null) lines.push('', `its guest stands still: no room on the host for ${told.stalled}`)
   if (placement) {
     const rows = placement.map(({ filter, hosts, nearest }) => [
       `  ${filter}`,

@@ -21,7 +21,7 @@ export async function runCloud(options: UpOptions): Promise<void> {
   const ended = signalled()
   const cloud = await startCloud({ state, config, host: options.listen, port, driver, fakeHosts, memory })
   try {
-    await introduce(cloud, state, options)
+    await introduce(cloud, state, { ...options, drains: config.compute.graceful_shutdown_timeout })
     const filled = fillCloud(cloud, { driver, state, memory, signal: ended.signal })
     await ended.promise
     await filled
@@ -31,12 +31,17 @@ export async function runCloud(options: UpOptions): Promise<void> {
     lock.release()
     flush()
   }
+  process.exit() // whatever waits still, such as for a guest that shuts down, has had its time
 }
 
-async function introduce(cloud: Cloud, state: StateDirectory, { driver, roles }: UpOptions): Promise<void> {
+async function introduce(
+  cloud: Cloud,
+  state: StateDirectory,
+  { driver, roles, drains }: UpOptions & { drains: number },
+): Promise<void> {
   await writeCloudsFile(state, await state.credentials(), cloud.url)
   const since = cloud.parts.compute.clock.now()
-  await announce(state, { url: cloud.url, roles: roles.split(','), driver, since })
+  await announce(state, { url: cloud.url, roles: roles.split(','), driver, since, drains })
   if (isDetached()) return tellParent({ ready: cloud.url })
   const dir = state.path
   process.stdout.write(`Kilonova answers on ${cloud.url}\n`)

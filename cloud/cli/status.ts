@@ -14,6 +14,7 @@ interface CloudStatus {
   images: number
   networks: number
   tasks: { live: number; stuck: number }
+  audit: { at: string; orphans: number; unchecked: number } | null
   libvirt_uri: string | null
 }
 
@@ -38,6 +39,13 @@ async function askCloud(state: StateDirectory, { url }: RunningCloud): Promise<C
   return client.ask<CloudStatus>({ path: '/kilonova/v1/status' })
 }
 
+function auditWords(audit: CloudStatus['audit']): string {
+  if (!audit) return 'none since the start'
+  const missed = audit.unchecked > 0 ? `, ${audit.unchecked} things not looked at` : ''
+  const more = audit.orphans > 0 ? '; list them: ./kilonova audit' : ''
+  return `${audit.orphans} orphans${missed} at ${audit.at}${more}`
+}
+
 function inWords({ pid, url, version, driver }: RunningCloud, told: CloudStatus, memory: number): string {
   const servers = Object.entries(told.servers).map(([word, count]) => `${count} ${word}`)
   const hosts = told.hosts.map(
@@ -47,6 +55,7 @@ function inWords({ pid, url, version, driver }: RunningCloud, told: CloudStatus,
     `Kilonova ${version} answers on ${url} (process ${pid}, ${Math.round(memory / MIB)} MiB, driver ${driver})`,
     `servers:  ${servers.join(', ') || 'none'}`,
     `images:   ${told.images}   networks: ${told.networks}   tasks: ${told.tasks.live} in flight, ${told.tasks.stuck} stuck`,
+    `audit:    ${auditWords(told.audit)}`,
     ...(told.libvirt_uri ? [`libvirt:  virsh -c '${told.libvirt_uri}'`] : []),
     'hosts:',
     ...hosts,

@@ -9,6 +9,8 @@ export const HOST_PACKAGES: readonly string[] = ['apt', 'dpkg', 'mtools', 'qemu-
 
 const KERNEL = 'linux-image-cloud-amd64'
 const GUEST_PROGRAMS = ['busybox-static', 'dropbear-bin']
+/** The DHCPv6 client, which busybox lacks, and its library: what else Debian has them depend on serves their set-up. */
+const TAKEN_ALONE = ['wide-dhcpv6-client', 'libfl2']
 const ARCHIVE_LISTS = '/var/lib/apt/lists'
 const ONLY_DEPENDS = ['recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'].map(
   (kind) => `--no-${kind}`,
@@ -21,12 +23,12 @@ export interface DebianPackage {
   version: string
 }
 
-/** The newest versions of the kernel, busybox, dropbear and all that dropbear depends on, sorted by name. */
+/** The newest versions of the kernel, of the guest's programs and of their libraries, sorted by name. */
 export async function findPackages(): Promise<DebianPackage[]> {
   const depends = await dependencies([KERNEL, ...GUEST_PROGRAMS])
   const kernel = depends.get(KERNEL)?.find((name) => name.startsWith('linux-image-'))
   if (!kernel) throw fault('DebianPackageUnknown', { name: KERNEL })
-  const names = new Set([kernel])
+  const names = new Set([kernel, ...TAKEN_ALONE])
   const add = (name: string): void => {
     if (names.has(name)) return
     names.add(name)

@@ -73,10 +73,13 @@ function guestOf(qemu: ChildProcess, socket: string): Guest {
     }
   }
   const monitor = async (command: string): Promise<void> => {
-    const connection = connect(socket)
-    connection.resume().write(`${command}\n`)
-    await systemClock.sleep(200)
-    connection.destroy()
+    const connection = connect(socket).setEncoding('utf8')
+    connection.write(`${command}\n`)
+    let answer = ''
+    for await (const text of connection) {
+      answer += text
+      if (answer.split('(qemu) ').length > 2) break // it prompts again once it has obeyed
+    }
   }
   return { console: () => said, says, type: (line) => qemu.stdin!.write(`${line}\n`), monitor, ended }
 }

@@ -120,7 +120,7 @@ test('plan-network takes static addresses, routes, name servers and the MTU', as
     'address fa:16:3e:00:00:02 2001:db8::5/60',
     'route fa:16:3e:00:00:02 ::/0 2001:db8::1',
     'slaac fa:16:3e:00:00:01',
-    'unsupported fa:16:3e:00:00:02 ipv6_dhcpv6-stateful',
+    'dhcp6 fa:16:3e:00:00:02',
   ])
 })
 

@@ -1,4 +1,4 @@
-// The guest's whole root file system: our scripts, busybox, dropbear with its libraries, and kernel modules.
+// The guest's whole root file system: our scripts, busybox, other programs with their libraries, and kernel modules.
 import { access, readdir, readFile, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { constants, zstdCompressSync } from 'node:zlib'
@@ -10,7 +10,7 @@ import { moduleEntries } from './kernel-modules.ts'
 const MODULE_LISTS = ['etc/modules', 'etc/modules-late']
 /** Loaded when something mounts or asks for them. */
 const MODULES_ON_DEMAND = ['vfat', 'nls_cp437', 'nls_ascii', 'nls_utf8', 'nls_iso8859_1', 'loop', '8021q']
-const DROPBEAR = ['usr/sbin/dropbear', 'usr/bin/dropbearkey', 'usr/bin/dbclient']
+const PROGRAMS = ['usr/sbin/dropbear', 'usr/bin/dropbearkey', 'usr/bin/dbclient', 'usr/sbin/dhcp6c']
 const LINKER = 'lib64/ld-linux-x86-64.so.2'
 
 export interface GuestSources {
@@ -33,7 +33,7 @@ export async function makeInitramfs({ root, guest, version }: GuestSources): Pro
     ...(await guestEntries(guest)),
     fileEntry('etc/kilonova-tiny', Buffer.from(`${version}\n`)),
     fileEntry('bin/busybox', await readFile(busybox), 0o755),
-    ...(await dropbearEntries(root)),
+    ...(await programEntries(root)),
     ...(await moduleEntries(modules, {
       tree: await moduleTree(root),
       busybox,
@@ -60,11 +60,11 @@ async function guestEntries(guest: string): Promise<CpioEntry[]> {
   return entries
 }
 
-async function dropbearEntries(root: string): Promise<CpioEntry[]> {
+async function programEntries(root: string): Promise<CpioEntry[]> {
   const linker = await firstOf(root, [LINKER, `usr/${LINKER}`])
   const directories = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu'].map((directory) => join(root, directory))
   const entries = new Map([[LINKER, fileEntry(LINKER, await readFile(linker), 0o755)]])
-  for (const program of DROPBEAR) {
+  for (const program of PROGRAMS) {
     const path = join(root, program)
     entries.set(program, fileEntry(program, await readFile(path), 0o755))
     const { stdout } = await run(linker, ['--library-path', directories.join(':'), '--list', path])

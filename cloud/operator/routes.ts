@@ -1,10 +1,9 @@
 // The operator's API below /kilonova.
 
 import { routeOf } from '@kilonova/api/route'
+import { Type } from '@kilonova/api/type'
 import { closed } from '@kilonova/api/versions'
 import { explainServer } from '@kilonova/compute/explain/explain-server'
-import { Type } from 'typebox'
-import { audit } from './audit/audit.ts'
 import type { Operator } from './operator.ts'
 import { policy } from './policy.ts'
 import { purge } from './purge.ts'
@@ -69,7 +68,7 @@ export const operatorRoutes = [
     path: '/v1/audit',
     policy: 'kilonova:audit',
     success: 200,
-    handler: ({ parts }) => audit(parts),
+    handler: ({ audits }) => audits.run(),
   }),
   route({
     method: 'GET',

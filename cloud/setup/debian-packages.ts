@@ -18,13 +18,14 @@ const PACKAGES = {
     'iproute2',
     'conntrack',
     'procps',
+    'e2fsprogs',
     'genisoimage',
     'openssh-client',
     'busybox-static',
     'mtools',
     'syslinux',
   ],
-  test: ['python3-openstackclient', 'postgresql', 'iputils-ping', 'arping'],
+  test: ['python3-openstackclient', 'postgresql', 'iputils-ping', 'arping', 'lvm2'],
 } as const
 
 /** `run` for a cloud with the libvirt driver, `test` for what its tests use besides. */

@@ -1,9 +1,11 @@
-// Runs every test of the project, two files at once, real guests one file at a time; the last line counts them.
+// Runs every test of the project, two files at once, real guests beside the others as long as there are others; the last
+// line counts them.
 import { glob, readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { errorChain } from '@kilonova/base/fault'
 import { ensureDebianPackages } from '../setup/debian-packages.ts'
 import type { Outcome } from './outcomes.ts'
+import { seedTable } from './seed-table.ts'
 import { type FileResult, runTestFile } from './test-file.ts'
 
 export interface TestRun {
@@ -15,6 +17,8 @@ export interface TestRun {
   limitMs?: number
   signal?: AbortSignal
   write: (line: string) => void
+  /** Told how each test ended. */
+  ended?: (outcome: Outcome) => void
 }
 
 export interface Totals {
@@ -23,7 +27,7 @@ export interface Totals {
   skipped: number
 }
 
-const FOLDERS = ['packages', 'services', 'dashboard', 'cloud', 'tests', 'tools']
+const FOLDERS = ['packages', 'services', 'plugins', 'dashboard', 'cloud', 'tests', 'tools']
 const AT_ONCE = 2
 
 /** Runs the tests, writes what happens line by line, and returns the counts of the last line. */
@@ -37,14 +41,16 @@ export async function runTests(run: TestRun): Promise<Totals> {
     for (;;) {
       const file = queues.find((queue) => queue.length > 0)?.shift()
       if (file === undefined || signal.aborted) return
-      const result = await runTestFile({ root: run.root, file, name, limitMs: run.limitMs ?? 600_000, signal })
+      const result = await runTestFile({ root: run.root, file, name, limitMs: run.limitMs ?? 1_200_000, signal })
       if (result.outcomes.length === 0 && result.problems.length === 0) continue
       results.push(result)
+      for (const outcome of result.outcomes) run.ended?.(outcome)
       writeFile(result, run.write)
     }
   }
-  // Only the first worker takes real guests.
-  await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => work(index === 0 ? [real, others] : [others])))
+  // Real guests take longest: one worker begins with them.
+  const orders = [[real, others], ...Array.from({ length: AT_ONCE - 1 }, () => [others, real])]
+  await Promise.all(orders.map(work))
   return writeTotals(
     results.toSorted((a, b) => (a.file < b.file ? -1 : 1)),
     run.write,
@@ -96,13 +102,24 @@ function indent(text: string): string {
   return text.replaceAll(/^(?=.)/gm, '  ')
 }
 
+/** The acceptance checks alone, as a table. */
+async function runSeed(run: TestRun): Promise<Totals> {
+  const outcomes: Outcome[] = []
+  await runTests({ ...run, pattern: 'seed-8.5', ended: (outcome) => outcomes.push(outcome) })
+  const { lines, ...totals } = seedTable(outcomes)
+  for (const line of lines) run.write(line)
+  run.write(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`)
+  return totals
+}
+
 async function main(pattern: string | undefined): Promise<number> {
   const stop = new AbortController()
   const write = (line: string) => process.stdout.write(`${line}\n`)
   await ensureDebianPackages(['run', 'test'])
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stop.abort())
   const root = resolve(import.meta.dirname, '../..')
-  const { passed, failed } = await runTests({ root, pattern, signal: stop.signal, write })
+  const run = { root, signal: stop.signal, write }
+  const { passed, failed } = await (pattern === 'seed' ? runSeed(run) : runTests({ ...run, pattern }))
   if (stop.signal.aborted) return 130
   return failed > 0 || passed === 0 ? 1 : 0
 }

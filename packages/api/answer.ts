@@ -97,7 +97,7 @@ export function originOf(request: FastifyRequest): string {
 
 /** A path that no route has, or none with this method. */
 export async function answerUnknownRoute(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const { manners } = edgeOf(request.raw)
+  const { manners, path } = edgeOf(request.raw)
   const message = 'The resource could not be found.'
   if (!manners)
     return sendJson(reply, 404, {
@@ -107,6 +107,8 @@ export async function answerUnknownRoute(request: FastifyRequest, reply: Fastify
       },
     })
   setHeaders(request, reply, manners)
+  const choices = manners.choices?.(originOf(request) + manners.prefix, path)
+  if (choices !== undefined) return sendJson(reply, 300, choices)
   if (manners.service === 'compute') return sendJson(reply, 404, { message, code: '404 Not Found', title: 'Not Found' })
   return sendJson(reply, 404, manners.envelope(fault('NoSuchRoute', {}).toWire(), requestIdOf(request)).body)
 }

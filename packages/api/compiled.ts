@@ -1,4 +1,5 @@
 // A route as each version sees it; schemas are compiled at the first request that needs them.
+import { opened, stripOf } from './legacy.ts'
 import type { Route } from './route.ts'
 import type { Check } from './validate.ts'
 import { compile } from './validate.ts'
@@ -8,6 +9,8 @@ import { changePoints, pruneAt, schemaAt, version } from './versions.ts'
 /** What one range of versions shares. */
 export interface AtVersion {
   readonly body: Check | undefined
+  /** Takes out of a checked body what the compatibility mode ignores. */
+  readonly strip: ((body: unknown) => void) | undefined
   readonly query: Check | undefined
   /** Query parameters that may be repeated. */
   readonly repeatable: ReadonlySet<string>
@@ -46,10 +49,11 @@ export function compileRoute(route: Route<never>): Compiled {
 }
 
 function compileAt({ body, query, reply, success }: Route<never>, asked: Microversion, legacy: boolean): AtVersion {
-  const bodySchema = body && schemaAt(body, asked)
+  const bodySchema = body && (schemaAt(body, asked) as JsonSchema)
   const querySchema = query && (schemaAt(query, asked) as JsonSchema)
   return {
     body: bodySchema && compile(legacy ? opened(bodySchema) : bodySchema),
+    strip: legacy && bodySchema ? stripOf(bodySchema) : undefined,
     query: querySchema && compile(querySchema),
     repeatable: new Set(
       Object.entries(querySchema?.properties ?? {})
@@ -68,12 +72,4 @@ function takesMany(field: JsonSchema): boolean {
 function statusAt(success: Record<string, number>, asked: Microversion): number {
   const reached = Object.entries(success).filter(([from]) => version(from) <= asked)
   return reached.sort(([a], [b]) => version(a) - version(b)).at(-1)![1]
-}
-
-/** The schema with unknown keys allowed everywhere. */
-function opened(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(opened)
-  if (typeof schema !== 'object' || schema === null) return schema
-  const entries = Object.entries(schema).filter(([key, value]) => !(key === 'additionalProperties' && value === false))
-  return Object.fromEntries(entries.map(([key, value]) => [key, opened(value)]))
 }

@@ -1,6 +1,6 @@
 // Field types that several services' schemas share.
-import type { TSchema, TSchemaOptions } from 'typebox'
-import { Type } from 'typebox'
+import type { TSchema, TSchemaOptions } from './type.ts'
+import { Type } from './type.ts'
 
 const MAX_INT = 0x7fffffff
 
@@ -24,6 +24,13 @@ export const booleanLike = (options: object = {}) =>
 export function asBoolean(value: boolean | string | number | undefined, fallback = false): boolean {
   return value === undefined ? fallback : value === 1 || (TRUE as unknown[]).includes(value)
 }
+
+/** An integer that may come as text and reaches handlers as a number, as neutron converts it. */
+export const convertedInteger = (bounds: { least?: number; most?: number } = {}) =>
+  Type.Unsafe<number>({ convertTo: { to: 'integer', ...bounds } })
+
+/** True or false, also as text or 1 and 0; reaches handlers as a boolean. */
+export const convertedBoolean = () => Type.Unsafe<boolean>({ convertTo: { to: 'boolean' } })
 
 // Printable characters, no white space at either end.
 const NAME_PATTERN = '^(?![\\s])[^\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]*(?<![\\s])$'

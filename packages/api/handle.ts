@@ -23,6 +23,8 @@ interface Handling {
   options: ApiOptions
   request: FastifyRequest
   reply: FastifyReply
+  /** Aborts when the server stops. */
+  stopping: AbortSignal
 }
 
 const REQUEST_ID = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -174,6 +176,7 @@ function callOf(handling: Handling, compiled: Compiled, { context, asked, edge }
   const { manners, policy } = service
   const schemas = compiled.at(asked, edge.legacy ?? false)
   check(schemas.body?.(body), 'body', handling)
+  schemas.strip?.(body)
   const search = new URLSearchParams(request.url.split('?')[1] ?? '')
   const query = queryOf(search, schemas.repeatable)
   check(schemas.query?.(query), 'query', handling)
@@ -206,6 +209,11 @@ function callOf(handling: Handling, compiled: Compiled, { context, asked, edge }
     token: request.headers['x-auth-token'] as string | undefined,
     get signal() {
       return request.signal
+    },
+    stopping: handling.stopping,
+    tokenValid: async () => {
+      const token = request.headers['x-auth-token']
+      return typeof token === 'string' && (await handling.options.authenticate(token)) !== undefined
     },
   }
 }

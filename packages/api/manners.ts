@@ -34,6 +34,8 @@ export interface Manners {
   /** Refuse tokens that are not scoped to a project. */
   readonly projectScopeOnly?: boolean
   rewrite?(path: string): Rewritten
+  /** What answers a path outside of every version, with 300; undefined: 404. `service` is the prefix as the caller reached it. */
+  choices?(service: string, path: string): unknown
   envelope(fault: FaultOnWire, requestId: string): { body: unknown; headers?: Record<string, string> }
   /** Sentence for a body or query that its schema refuses. */
   invalid(problem: Invalid, where: 'body' | 'query'): string

@@ -15,7 +15,15 @@ export interface Group {
   readonly routes: readonly Compiled[]
 }
 
-export function mountRoutes<Deps>(fastify: FastifyInstance, service: Service<Deps>, options: ApiOptions): void {
+export interface Mounting {
+  fastify: FastifyInstance
+  options: ApiOptions
+  /** Aborts when the server stops. */
+  stopping: AbortSignal
+}
+
+export function mountRoutes<Deps>(service: Service<Deps>, mounting: Mounting): void {
+  const { fastify } = mounting
   const byPath = new Map<string, Map<string, Compiled[]>>()
   for (const route of service.routes) {
     refuseUnknownRule(route, service)
@@ -26,7 +34,7 @@ export function mountRoutes<Deps>(fastify: FastifyInstance, service: Service<Dep
   for (const [path, methods] of byPath) {
     const url = service.manners.prefix + (path === '/' ? '/' : path)
     for (const [method, routes] of methods) {
-      fastify.route({ method: method as HTTPMethods, url, handler: answering({ routes }, service, options) })
+      fastify.route({ method: method as HTTPMethods, url, handler: answering({ routes }, service, mounting) })
     }
     if (service.manners.wrongMethod === 405) refuseOtherMethods(fastify, url, [...methods.keys()], service)
   }
@@ -39,10 +47,10 @@ function refuseUnknownRule<Deps>(route: Route<Deps>, { policy, manners }: Servic
   )
 }
 
-function answering<Deps>(group: Group, service: Service<Deps>, options: ApiOptions) {
+function answering<Deps>(group: Group, service: Service<Deps>, { options, stopping }: Mounting) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     try {
-      return await handle({ group, service: service as Service<unknown>, options, request, reply })
+      return await handle({ group, service: service as Service<unknown>, options, request, reply, stopping })
     } catch (error) {
       return answerFault(error, request, reply, options)
     }

@@ -2,8 +2,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { RequestContext } from '@kilonova/base/context'
-import type { Static, TSchema } from 'typebox'
 import type { Policy, Target } from './policy.ts'
+import type { Static, TSchema } from './type.ts'
 import type { Microversion } from './versions.ts'
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -31,6 +31,10 @@ export interface Call<Body = unknown, Query = unknown> {
   readonly token: string | undefined
   /** Aborts when the caller goes away before the answer is sent. */
   readonly signal: AbortSignal
+  /** Aborts when the server stops: answers without end end then. */
+  readonly stopping: AbortSignal
+  /** Whether the token that was sent is still valid; for answers without end. */
+  tokenValid(): Promise<boolean>
 }
 
 /** Addresses for the links inside replies, as the caller reached us. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { faultsOf } from '@kilonova/base/fault'
-import { Type } from 'typebox'
-import { integerLike, name, nullable, oneOf } from './fields.ts'
+import { integerLike, metadata, name, nullable, oneOf } from './fields.ts'
+import { stripOf } from './legacy.ts'
 import { computeManners } from './manners/compute.ts'
 import { networkManners } from './manners/network.ts'
 import { placementManners } from './manners/placement.ts'
@@ -10,6 +10,9 @@ import { any, member } from './policy.ts'
 import { Answer, routeOf } from './route.ts'
 import type { Api, Bearer } from './server.ts'
 import { createApi } from './server.ts'
+import { Type } from './type.ts'
+import { compile } from './validate.ts'
+import type { JsonSchema } from './versions.ts'
 import { closed, requiredSince, since, until } from './versions.ts'
 
 const bearer: Bearer = {
@@ -277,4 +280,50 @@ describe('a request', () => {
     assert.equal(answer.status, 200)
     assert.equal(answer.headers['openstack-api-version'], undefined)
   })
+
+  it('hides unknown keys and those of other versions from handlers in the compatibility mode', async () => {
+    const { api, made } = anApi()
+    const body = { thing: { name: 'x', description: 5, colour: { deep: 'red' }, networks: ['a'] }, beside: true }
+    const answer = await ask(api, { ...create({}), url: '/compute/v2/things', body })
+    assert.equal(answer.status, 200)
+    assert.deepEqual(made, [{ name: 'x', networks: ['a'] }])
+  })
+})
+
+describe('unknown keys below unions', () => {
+  const schema = Type.Union([
+    Type.Array(Type.Object({ id: Type.String(), map: Type.Optional(metadata()) }, closed)),
+    Type.Object({ all: Type.Boolean() }, closed),
+    Type.String(),
+  ])
+  const rows: [unknown, unknown][] = [
+    [
+      [{ id: 'a', x: 1 }, { id: 'b' }],
+      [{ id: 'a' }, { id: 'b' }],
+    ],
+    [{ all: true, id: 'a' }, { all: true }],
+    [[{ id: 'a', map: { k: 'v' } }], [{ id: 'a', map: { k: 'v' } }]],
+    ['a', 'a'],
+  ]
+  for (const [given, left] of rows)
+    it(`of ${JSON.stringify(given)} leave ${JSON.stringify(left)}`, () => {
+      stripOf(schema as unknown as JsonSchema)(given)
+      assert.deepEqual(given, left)
+    })
+})
+
+describe('what is wrong below a union', () => {
+  const item = Type.Object({ id: Type.String() }, closed)
+  const check = compile(Type.Union([Type.Array(item), oneOf(['none', 'auto'])]))
+  const rows: [unknown, string, string[]][] = [
+    [[{ id: 'a', x: 1 }], "Additional properties are not allowed ('x' was unexpected)", ['0']],
+    [[{ id: 1 }], "1 is not of type 'string'", ['0', 'id']],
+    ['some', "'some' is not valid under any of the given schemas", []],
+    [5, '5 is not valid under any of the given schemas', []],
+  ]
+  for (const [value, reason, path] of rows)
+    it(`of ${JSON.stringify(value)} is told of the member that fits its type`, () => {
+      const { value: _, ...invalid } = check(value)!
+      assert.deepEqual(invalid, { path, reason })
+    })
 })

@@ -1,5 +1,6 @@
 // The HTTP server: one port, each service under its prefix, every answer in that service's manners.
 import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { RequestContext } from '@kilonova/base/context'
 import type { Fault } from '@kilonova/base/fault'
 import type { FastifyInstance } from 'fastify'
@@ -34,9 +35,14 @@ export interface Service<Deps> {
   deps: Deps
 }
 
+/** Takes over the connection of a request to speak another protocol, or answers it and closes it. */
+export type Upgrade = (request: IncomingMessage, connection: Duplex, head: Buffer) => void
+
 export interface Api {
   readonly fastify: FastifyInstance
   readonly options: ApiOptions
+  /** Of requests for exactly this path; elsewhere a request to upgrade is answered like any other. */
+  upgrade(path: string, take: Upgrade): void
   mount<Deps>(service: Service<Deps>): void
   /** Listens and returns the url. */
   listen(where: { host: string; port: number }): Promise<string>
@@ -45,6 +51,9 @@ export interface Api {
 
 export function createApi(options: ApiOptions): Api {
   const mounted: Manners[] = []
+  const stopping = new AbortController()
+  const upgrades = new Map<string, Upgrade>()
+  const upgradeOf = ({ url = '' }: IncomingMessage): Upgrade | undefined => upgrades.get(url.split('?')[0]!)
 
   function rewriteUrl(raw: IncomingMessage): string {
     const url = raw.url ?? '/'
@@ -63,10 +72,12 @@ export function createApi(options: ApiOptions): Api {
     rewriteUrl,
     bodyLimit: Number.MAX_SAFE_INTEGER, // each route limits what it reads
     requestTimeout: (options.requestTimeout ?? 0) * 1000,
+    http: { shouldUpgradeCallback: (request) => upgradeOf(request) !== undefined },
     forceCloseConnections: 'idle',
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
     exposeHeadRoutes: false,
   })
+  fastify.server.on('upgrade', (request, connection, head) => upgradeOf(request)!(request, connection, head))
   fastify.removeAllContentTypeParsers()
   fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
   fastify.setNotFoundHandler(answerUnknownRoute)
@@ -75,11 +86,15 @@ export function createApi(options: ApiOptions): Api {
   return {
     fastify,
     options,
+    upgrade: (path, take) => void upgrades.set(path, take),
     mount(service) {
       mounted.push(service.manners)
-      mountRoutes(fastify, service, options)
+      mountRoutes(service, { fastify, options, stopping: stopping.signal })
     },
     listen: (where) => fastify.listen(where),
-    close: () => fastify.close(),
+    close: () => {
+      stopping.abort()
+      return fastify.close()
+    },
   }
 }

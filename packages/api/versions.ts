@@ -49,9 +49,18 @@ function isSchema(value: unknown): value is JsonSchema {
   return typeof value === 'object' && value !== null
 }
 
+/** A union exists while a member of it does. */
 function exists(schema: unknown, at: Microversion): boolean {
   if (!isSchema(schema)) return true
+  if (schema.anyOf?.every((member) => !exists(member, at))) return false
   return ((schema['x-since'] as number) ?? 0) <= at && at <= ((schema['x-until'] as number) ?? Infinity)
+}
+
+/** Whether a version has the field; `at` says from which on it is. */
+export function existsFor(field: unknown, at: (since: string) => boolean): boolean {
+  if (!isSchema(field)) return true
+  const [from, to] = [field['x-since'] as number | undefined, field['x-until'] as number | undefined]
+  return (from === undefined || at(versionText(from))) && (to === undefined || !at(versionText(to + 1)))
 }
 
 function isRequired(schema: JsonSchema, at: Microversion): boolean {
@@ -116,7 +125,7 @@ export function pruneAt(schema: unknown, at: Microversion): Prune | undefined {
   if (!isSchema(schema)) return undefined
   const steps: Prune[] = []
   for (const [name, field] of Object.entries(schema.properties ?? {})) {
-    if (!exists(field, at)) steps.push((reply) => Reflect.deleteProperty(reply as object, name))
+    if (!exists(field, at)) steps.push((reply) => hide(reply as Record<string, unknown>, name))
     else addIfDefined(steps, inside(name, pruneAt(field, at)))
   }
   addIfDefined(steps, each(schema.items, at))
@@ -125,6 +134,11 @@ export function pruneAt(schema: unknown, at: Microversion): Prune | undefined {
   return (reply) => {
     if (typeof reply === 'object' && reply !== null) for (const step of steps) step(reply)
   }
+}
+
+/** JSON leaves out what is undefined; taking the property away would make the whole object slow to write. */
+function hide(reply: Record<string, unknown>, name: string): void {
+  if (name in reply) reply[name] = undefined
 }
 
 function addIfDefined(steps: Prune[], step: Prune | undefined): void {

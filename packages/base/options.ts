@@ -7,11 +7,11 @@ interface Declared<Type extends string, Value> {
   help: string
 }
 export type Option =
-  | (Declared<'string', string> & { choices?: readonly string[] })
+  | (Declared<'string', string> & { choices?: readonly string[]; pattern?: RegExp })
   | (Declared<'integer', number> & { min?: number; max?: number })
   | (Declared<'number', number> & { min?: number; max?: number })
   | Declared<'boolean', boolean>
-  | Declared<'list', readonly string[]>
+  | (Declared<'list', readonly string[]> & { choices?: readonly string[] })
 
 /** The options of one TOML table. */
 export type OptionTable = Record<string, Option>
@@ -41,23 +41,43 @@ export function readConfig<Tables extends OptionTables>(
   file = 'kilonova.toml',
 ): Config<Tables> {
   const given = parseToml(text, file)
-  const config: Record<string, Record<string, unknown>> = {}
-  for (const [name, table] of Object.entries(tables)) {
-    config[name] = Object.fromEntries(Object.entries(table).map(([key, option]) => [key, option.default]))
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(tables, name) || !isTable(given[name]))
+  if (unknown !== undefined) {
+    const close = nearest(unknown, Object.keys(tables))
+    throw new ConfigError(
+      `${file}:${lineOf(text, unknown)}: unknown table [${unknown}]; the nearest valid one is [${close}]`,
+    )
   }
-  for (const [name, values] of Object.entries(given)) {
-    const table = tables[name]
-    const at = `${file}:${lineOf(text, name)}`
-    if (!table || typeof values !== 'object' || values === null) {
-      throw new ConfigError(
-        `${at}: unknown table [${name}]; the nearest valid one is [${nearest(name, Object.keys(tables))}]`,
-      )
-    }
-    for (const [key, value] of Object.entries(values)) {
-      config[name]![key] = checked(table, name, key, value, `${file}:${lineOf(text, name, key)}`)
-    }
-  }
-  return config as Config<Tables>
+  const read = Object.entries(tables).map(([name, table]) => [name, valuesOf(name, table, { given, text, file })])
+  return Object.fromEntries(read) as Config<Tables>
+}
+
+/** The values of one table, whatever else the text holds. Throws ConfigError on its unknown keys and wrong types. */
+export function readTable<Table extends OptionTable>(
+  name: string,
+  table: Table,
+  text: string,
+  file: string,
+): Values<Table> {
+  return valuesOf(name, table, { given: parseToml(text, file), text, file })
+}
+
+interface Source {
+  given: Record<string, unknown>
+  text: string
+  file: string
+}
+
+function valuesOf<Table extends OptionTable>(name: string, table: Table, { given, text, file }: Source): Values<Table> {
+  const values: Record<string, unknown> = {}
+  for (const [key, option] of Object.entries(table)) values[key] = option.default
+  for (const [key, value] of Object.entries(isTable(given[name]) ? given[name] : {}))
+    values[key] = checked(table, name, key, value, `${file}:${lineOf(text, name, key)}`)
+  return values as Values<Table>
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function parseToml(text: string, file: string): Record<string, unknown> {
@@ -88,13 +108,17 @@ function whatIsWrong(option: Option, value: unknown): string | undefined {
       if (typeof value !== 'string') return `must be a string, not ${got}`
       if (option.choices && !option.choices.includes(value))
         return `must be one of ${option.choices.join(', ')}, not ${got}`
+      if (option.pattern && !option.pattern.test(value)) return `must match ${option.pattern.source}, not ${got}`
       return undefined
     case 'boolean':
       return typeof value === 'boolean' ? undefined : `must be true or false, not ${got}`
-    case 'list':
-      return Array.isArray(value) && value.every((item) => typeof item === 'string')
-        ? undefined
-        : `must be a list of strings, not ${got}`
+    case 'list': {
+      if (!Array.isArray(value) || !value.every((item) => typeof item === 'string'))
+        return `must be a list of strings, not ${got}`
+      const { choices } = option
+      const allowed = choices === undefined || value.every((item) => choices.includes(item))
+      return allowed ? undefined : `takes only ${choices.join(', ')}, not ${got}`
+    }
     default: {
       const { min = -Infinity, max = Infinity } = option
       const whole = option.type === 'integer'

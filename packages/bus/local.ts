@@ -142,7 +142,10 @@ async function deliver({ topic, served, method, argument, delivery, context }: M
   const run = served.methods[method]
   if (!run) throw fault('NoSuchMethod', { topic, method })
   try {
-    return await withContext(context, () => run.call(served.methods, argument, delivery))
+    return await withContext(context, () => {
+      log('bus').debug({ topic, method }, 'called')
+      return run.call(served.methods, argument, delivery)
+    })
   } catch (error) {
     // What crosses a wire is the fault's data; its cause stays in this process's log.
     if (isFault(error)) throw new Fault(copy(error.toWire()) as ReturnType<Fault['toWire']>, error.cause)

@@ -17,7 +17,7 @@ import { unixSocket } from './unix-socket.ts'
 
 const ofKind = (kind: LibvirtErrorKind) => (error: unknown) => error instanceof LibvirtError && error.kind === kind
 
-test('a connection', { timeout: 60_000 }, async (t) => {
+test('a connection', { timeout: 300_000 }, async (t) => {
   const daemon = await daemonFor(t)
   await t.test('opening says what is wrong', () => opening(daemon))
   await t.test('a thousand calls at once', () => pipelined(daemon))
@@ -108,8 +108,14 @@ async function eventsAndConsole(daemon: TestDaemon): Promise<void> {
     if (event.event === lifecycle.STOPPED) stopped.resolve()
   })
   const ofOther: number[] = []
-  const one = await connection.subscribe('lifecycle', ({ event }) => ofOther.push(event), other.dom)
+  const defined = Promise.withResolvers<void>()
+  const hear = ({ event }: { event: number }): void => {
+    ofOther.push(event)
+    defined.resolve()
+  }
+  const one = await connection.subscribe('lifecycle', hear, other.dom)
   await connection.call(domains.defineXml, { xml: other.xml })
+  await defined.promise // libvirt tells it before or after its answer
   await one.unsubscribe()
   await connection.call(domains.undefine, { dom: other.dom })
 

@@ -51,7 +51,7 @@ async function freePort(): Promise<number> {
   return port
 }
 
-test('TLS', { timeout: 60_000 }, async (t) => {
+test('TLS', { timeout: 300_000 }, async (t) => {
   const pki = await mkdtemp('/tmp/libvirt-test-')
   t.after(() => rm(pki, { recursive: true, force: true }))
   await makePki(pki)
@@ -71,7 +71,7 @@ test('TLS', { timeout: 60_000 }, async (t) => {
   )
 })
 
-test("libvirt's helper, as ssh would run it", { timeout: 60_000 }, async (t) => {
+test("libvirt's helper, as ssh would run it", { timeout: 300_000 }, async (t) => {
   const daemon = await daemonFor(t)
   const inside = ['-t', String(daemon.pid), '-m', 'virt-ssh-helper', 'qemu:///system']
   const connection = await LibvirtConnection.open({ connect: () => programStream('nsenter', inside) })
@@ -79,7 +79,7 @@ test("libvirt's helper, as ssh would run it", { timeout: 60_000 }, async (t) => 
   await connection.close()
 })
 
-test('what ssh says is in the error', { timeout: 60_000 }, async () => {
+test('what ssh says is in the error', { timeout: 300_000 }, async () => {
   const host = sshHelper('127.0.0.1', { port: await freePort() })
   await assert.rejects(LibvirtConnection.open({ connect: host }), /refused/)
   await assert.rejects(LibvirtConnection.open({ connect: () => programStream('/no/such', []) }), /ENOENT/)

@@ -75,6 +75,9 @@ export const lifecycle = {
 export const startedDetail = { BOOTED: 0, MIGRATED: 1, RESTORED: 2, FROM_SNAPSHOT: 3, WAKEUP: 4 } as const
 
 /** `detail` of lifecycle.SUSPENDED. */
+/** What a disk of blocks.getErrors has. */
+export const diskError = { NONE: 0, UNSPECIFIED: 1, NO_SPACE: 2 } as const
+
 export const suspendedDetail = {
   PAUSED: 0,
   MIGRATED: 1,

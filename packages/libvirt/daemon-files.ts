@@ -11,14 +11,17 @@ export class DaemonFailed extends Error {
   }
 }
 
+/** A private daemon's directories, and those of libvirt's over which they are mounted for it and its guests. */
+const MOUNTED = { run: '/run/libvirt', lib: '/var/lib/libvirt', log: '/var/log/libvirt', etc: '/etc/libvirt' } as const
+
+/** Where the file of a private daemon lies that it and its guests see at `path`. */
+export function pathOutside(directory: string, path: string): string {
+  const found = Object.entries(MOUNTED).find(([, over]) => path.startsWith(`${over}/`))
+  return found ? join(resolve(directory), found[0], path.slice(found[1].length)) : path
+}
+
 /** libvirt's own directories, over which a private daemon's are mounted. */
-export const SYSTEM_DIRECTORIES = [
-  '/run/libvirt',
-  '/var/lib/libvirt',
-  '/var/log/libvirt',
-  '/etc/libvirt',
-  '/var/cache/libvirt',
-]
+export const SYSTEM_DIRECTORIES = [...Object.values(MOUNTED), '/var/cache/libvirt']
 
 /** Where the daemon listens for other hosts. */
 export interface DaemonTls {

@@ -24,7 +24,7 @@ async function emptyDirectory(t: TestContext): Promise<string> {
   return directory
 }
 
-test('a directory has one daemon, however often it is started', { timeout: 60_000 }, async (t) => {
+test('a directory has one daemon, however often it is started', { timeout: 300_000 }, async (t) => {
   const directory = await emptyDirectory(t)
   const started = await Promise.all([1, 2, 3].map(() => startDaemon({ directory })))
   t.after(() => started[0]?.stop())
@@ -38,7 +38,7 @@ test('a directory has one daemon, however often it is started', { timeout: 60_00
   await again.stop()
 })
 
-test('it survives the process that started it', { timeout: 60_000 }, async (t) => {
+test('it survives the process that started it', { timeout: 300_000 }, async (t) => {
   const directory = await emptyDirectory(t)
   const program = "import { startDaemon } from './daemon.ts'; await startDaemon({ directory: process.argv[1] })"
   await run(process.execPath, ['--input-type=module', '-e', program, directory], { cwd: import.meta.dirname })
@@ -47,7 +47,7 @@ test('it survives the process that started it', { timeout: 60_000 }, async (t) =
   await daemon.stop()
 })
 
-test('two lie side by side, and a guest outlives the stop of its own', { timeout: 60_000 }, async (t) => {
+test('two lie side by side, and a guest outlives the stop of its own', { timeout: 300_000 }, async (t) => {
   const [one, two] = [await daemonFor(t), await daemonFor(t)]
   const [first, second] = [await one.open(), await two.open()]
   const guest = await echoGuest(one.directory)
@@ -69,7 +69,7 @@ test('two lie side by side, and a guest outlives the stop of its own', { timeout
   assert.equal(await readFile(join(one.directory, 'host-uuid'), 'utf8'), await uuids[0])
 })
 
-test('a running guest moves from one to the other', { timeout: 60_000 }, async (t) => {
+test('a running guest moves from one to the other', { timeout: 300_000 }, async (t) => {
   const source = await daemonFor(t, { hostname: 'host-a' })
   const target = await daemonFor(t, { hostname: 'host-b' })
   const [from, to] = [await source.open(), await target.open()]
@@ -94,7 +94,7 @@ test('a running guest moves from one to the other', { timeout: 60_000 }, async (
   await to.call(domains.undefine, { dom, flags: undefineDomain.NVRAM })
 })
 
-test('only its own process is stopped, and what is of another boot is forgotten', { timeout: 60_000 }, async (t) => {
+test('only its own process is stopped, and what is of another boot is forgotten', { timeout: 300_000 }, async (t) => {
   const directory = await emptyDirectory(t)
   const daemon = await startDaemon({ directory })
   await daemon.stop()
@@ -131,7 +131,7 @@ for (const [directory, words] of [
   })
 }
 
-test('one that cannot start says why', { timeout: 60_000 }, async (t) => {
+test('one that cannot start says why', { timeout: 300_000 }, async (t) => {
   const directory = await emptyDirectory(t)
   const tls = { address: '127.0.0.1', port: 1, pki: '/nowhere' }
   await assert.rejects(

@@ -5,13 +5,13 @@ import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
 import { LibvirtConnection } from './connection.ts'
 import type { DaemonPlaces, DaemonTls } from './daemon-files.ts'
-import { bootId, DaemonFailed, placesIn, prepareFiles, SYSTEM_DIRECTORIES } from './daemon-files.ts'
+import { bootId, DaemonFailed, pathOutside, placesIn, prepareFiles, SYSTEM_DIRECTORIES } from './daemon-files.ts'
 import type { Start } from './daemon-launch.ts'
 import { launch } from './daemon-launch.ts'
 import { findProgram, otherEmulators } from './programs.ts'
 import { unixSocket } from './unix-socket.ts'
 
-export { DaemonFailed }
+export { DaemonFailed, pathOutside }
 
 export interface DaemonOptions {
   /** Everything of this daemon lies here. Its own, local, and short: a socket's path has at most 107 characters. */

@@ -73,7 +73,7 @@ class Caller {
   }
 }
 
-test('every procedure', { timeout: 120_000 }, async (t) => {
+test('every procedure', { timeout: 300_000 }, async (t) => {
   const daemon = await daemonFor(t)
   const call = new Caller(await daemon.open())
   const guest = await echoGuest(daemon.directory)

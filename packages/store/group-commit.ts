@@ -1,53 +1,61 @@
-// SQLite has one writer and waits for the disk at each commit, so transactions that are asked for at the same time
-// share one: each is a savepoint of its own, all are told only after the commit.
+// SQLite has one writer and waits for the disk at each commit, so transactions that are asked for at about the same
+// time share one: each is a savepoint of its own, all are told only after the commit.
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Kysely } from 'kysely'
-import { sql } from 'kysely'
-
-// biome-ignore lint/suspicious/noExplicitAny: the store's tables are its users' matter
-type Db = Kysely<any>
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { SqliteConnection } from './sqlite.ts'
 
 interface Waiting {
-  run: (db: Db) => Promise<unknown>
+  work: () => Promise<unknown>
   resolve: (result: unknown) => void
   reject: (error: unknown) => void
 }
 
 type Outcome = { waiting: Waiting; result: unknown } | { waiting: Waiting; error: unknown }
 
-/** Transactions in one commit at most, so that readers between commits do not wait long. */
+/** Transactions in one commit at most, so that the first of them does not wait long. */
 const MOST = 64
 
-export class GroupCommit {
-  readonly #root: Db
-  readonly #queue: Waiting[] = []
-  #working = false
+export interface GroupCommitOptions {
+  writer: SqliteConnection
+  /** Whether a group stays open for one turn of the event loop, for those whose work is about to ask. */
+  gathers: boolean
+}
 
-  constructor(root: Db) {
-    this.#root = root
+export class GroupCommit {
+  readonly #writer: SqliteConnection
+  readonly #gathers: boolean
+  readonly #queue: Waiting[] = []
+  #working: Promise<void> | undefined
+
+  constructor({ writer, gathers }: GroupCommitOptions) {
+    this.#writer = writer
+    this.#gathers = gathers
   }
 
   /** Runs `work` as one transaction: all of it is committed when this resolves, none of it when it rejects. */
-  run<T>(work: (db: Db) => Promise<T>): Promise<T> {
+  run<T>(work: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       // Whoever runs the group, each work runs in the context of its own caller.
       const inContext = AsyncLocalStorage.snapshot()
-      const run = (db: Db): Promise<unknown> => inContext(work, db)
-      this.#queue.push({ run, resolve: resolve as (result: unknown) => void, reject })
-      if (!this.#working) void this.#work()
+      this.#queue.push({ work: () => inContext(work), resolve: resolve as (result: unknown) => void, reject })
+      this.#working ??= this.#work()
     })
   }
 
+  /** Resolves between two groups. */
+  async between(): Promise<void> {
+    while (this.#working) await this.#working
+  }
+
   async #work(): Promise<void> {
-    this.#working = true
     while (this.#queue.length > 0) await this.#commitGroup()
-    this.#working = false
+    this.#working = undefined
   }
 
   async #commitGroup(): Promise<void> {
     const outcomes: Outcome[] = []
     try {
-      await this.#root.connection().execute((db) => this.#transaction(db, outcomes))
+      await this.#transaction(outcomes)
     } catch (error) {
       // Nothing of the group is there; without an outcome the transaction could not even begin.
       const refused = outcomes.length > 0 ? outcomes.map(({ waiting }) => waiting) : this.#queue.splice(0)
@@ -60,27 +68,52 @@ export class GroupCommit {
     }
   }
 
-  async #transaction(db: Db, outcomes: Outcome[]): Promise<void> {
-    await sql`begin immediate`.execute(db)
+  async #transaction(outcomes: Outcome[]): Promise<void> {
+    this.#writer.control('begin immediate')
     try {
-      while (this.#queue.length > 0 && outcomes.length < MOST) await this.#savepoint(db, this.#queue.shift()!, outcomes)
-      await sql`commit`.execute(db)
+      await this.#runQueue(outcomes)
+      if (this.#gathers) {
+        await nextTurn()
+        await this.#runQueue(outcomes)
+      }
+      this.#writer.control('commit')
     } catch (error) {
-      await sql`rollback`.execute(db).catch(() => undefined) // SQLite may have rolled back by itself
+      this.#rollBack()
       throw error
     }
   }
 
-  async #savepoint(db: Db, waiting: Waiting, outcomes: Outcome[]): Promise<void> {
+  async #runQueue(outcomes: Outcome[]): Promise<void> {
+    while (this.#queue.length > 0 && outcomes.length < MOST) await this.#savepoint(this.#queue.shift()!, outcomes)
+  }
+
+  async #savepoint(waiting: Waiting, outcomes: Outcome[]): Promise<void> {
     try {
-      await sql`savepoint one`.execute(db)
-      const result = await waiting.run(db)
-      await sql`release one`.execute(db)
+      this.#writer.control('savepoint one')
+      const result = await waiting.work()
+      this.#writer.control('release one')
       outcomes.push({ waiting, result })
     } catch (error) {
       outcomes.push({ waiting, error })
-      await sql`rollback to one`.execute(db) // throws where there is no savepoint: then the whole group failed
-      await sql`release one`.execute(db)
+      this.#takeBack(error)
+    }
+  }
+
+  /** Where SQLite has rolled everything back by itself, as on a full disk, the whole group failed for that reason. */
+  #takeBack(reason: unknown): void {
+    try {
+      this.#writer.control('rollback to one')
+    } catch {
+      throw reason
+    }
+    this.#writer.control('release one')
+  }
+
+  #rollBack(): void {
+    try {
+      this.#writer.control('rollback')
+    } catch {
+      // SQLite has rolled back by itself.
     }
   }
 }

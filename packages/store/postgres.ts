@@ -11,12 +11,19 @@ const types = {
   },
 }
 
+/** The pool would count the wait for a free connection in, too: who comes when all are busy waits for its turn. */
+class Connection extends pg.Client {
+  constructor(config: pg.ClientConfig = {}) {
+    super({ ...config, connectionTimeoutMillis: 10_000 })
+  }
+}
+
 /** A connection pool; a connection that breaks while idle is replaced at its next use. */
 export function postgresPool(url: string, size: number): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: size,
-    connectionTimeoutMillis: 10_000,
+    Client: Connection,
     types,
   } as pg.PoolConfig)
   // A connection that breaks tells its query and also emits; the pool drops it and the next query opens another.

@@ -4,11 +4,17 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { it } from 'node:test'
+import { isFault } from '@kilonova/base/fault'
+import { mayMount, onSmallDisk } from '@kilonova/base/testing-disk'
+import type { Kysely } from 'kysely'
+import { sql } from 'kysely'
 import { takeLock } from './lock.ts'
-import type { ServiceSchema } from './schema.ts'
+import type { SchemaStep, ServiceSchema } from './schema.ts'
 import { schemaVersion, syncSchema } from './schema.ts'
-import { isDuplicate, openStore } from './store.ts'
-import { onBothStores } from './testing.ts'
+import type { Store } from './store.ts'
+import { isDuplicate, isOutOfSpace, openStore } from './store.ts'
+import type { Suite } from './testing.ts'
+import { memoryStore, onBothStores, onSqliteFiles } from './testing.ts'
 
 interface Tables {
   things: { id: string; size: number; note: string | null }
@@ -32,7 +38,7 @@ const schema: ServiceSchema = {
 
 const thing = (id: string, size = 1) => ({ id, size, note: null })
 
-onBothStores('store', (open) => {
+const suite: Suite = (open) => {
   it('keeps numbers beyond 32 bits as numbers', async () => {
     const store = await open(schema)
     await store
@@ -153,6 +159,135 @@ onBothStores('store', (open) => {
     assert.deepEqual(await syncSchema(store, [{ service: 'test', steps }]), ['test/0002-more'])
     assert.deepEqual(await syncSchema(store, [{ service: 'test', steps }]), [])
   })
+
+  it('lets the code before use tables that have grown, and not those that were contracted', async () => {
+    const store = await open(schema)
+    const grown = [...schema.steps, { name: '0002-more', up: (db) => addColour(db) } satisfies SchemaStep]
+    const addColour = (db: Kysely<unknown>) => db.schema.alterTable('things').addColumn('colour', 'text').execute()
+    await syncSchema(store, [{ service: 'test', steps: grown }])
+    assert.deepEqual(await syncSchema(store, [schema]), [])
+    const { versions, pending, newer } = await schemaVersion(store, [schema])
+    assert.deepEqual([versions, pending, newer], [{ test: '0001-things' }, [], ['test/0002-more']])
+
+    const contracted: SchemaStep[] = [
+      ...grown,
+      {
+        name: '0003-less',
+        contracts: true,
+        up: (db) => db.schema.alterTable('things').dropColumn('colour').execute(),
+      },
+    ]
+    assert.deepEqual(await syncSchema(store, [{ service: 'test', steps: contracted }]), ['test/0003-less'])
+    for (const steps of [grown, schema.steps])
+      await assert.rejects(syncSchema(store, [{ service: 'test', steps }]), (error) =>
+        isFault(error, 'SchemaContracted'),
+      )
+    assert.deepEqual(await syncSchema(store, [{ service: 'test', steps: contracted }]), [])
+    assert.deepEqual(await syncSchema(store, [{ service: 'other', steps: [] }]), [], 'a service that is not loaded')
+  })
+
+  it('makes the tables once when several processes start', async () => {
+    const store = await open()
+    const ran = await Promise.all(Array.from({ length: 4 }, () => syncSchema(store, [schema])))
+    assert.deepEqual(ran.flat(), ['test/0001-things'])
+  })
+}
+
+onBothStores('store', suite)
+onSqliteFiles('store', suite)
+
+/** A transaction that has written and stays open until it is told to end. */
+async function openTransaction(store: Store): Promise<() => Promise<void>> {
+  const [written, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const work = store.transaction(async () => {
+    await store.as<Tables>().insertInto('things').values(thing('a')).execute()
+    written.resolve()
+    await end.promise
+  })
+  await written.promise
+  return () => {
+    end.resolve()
+    return work
+  }
+}
+
+const count = async (store: Store) => (await store.as<Tables>().selectFrom('things').selectAll().execute()).length
+
+onSqliteFiles('reads beside a transaction', (open) => {
+  it('do not wait for it, and see what is committed', async () => {
+    const store = await open(schema)
+    const end = await openTransaction(store)
+    assert.equal(await count(store), 0)
+    await end()
+    assert.equal(await count(store), 1)
+  })
+
+  it('see each write that was awaited', async () => {
+    const store = await open(schema)
+    for (let i = 1; i <= 20; i++) {
+      await store
+        .as<Tables>()
+        .insertInto('things')
+        .values(thing(`${i}`))
+        .execute()
+      assert.equal(await count(store), i)
+    }
+  })
+})
+
+it('lets reads of a database in memory wait for the transaction that is open', async () => {
+  const store = await memoryStore(schema)
+  const end = await openTransaction(store)
+  const counted = count(store)
+  await end()
+  assert.equal(await counted, 1)
+  await store.close()
+})
+
+it('says that the disk is full, keeps what is there readable, and goes on when there is room', mayMount, () =>
+  onSmallDisk(3, async ({ directory, fill, free }) => {
+    const store = openStore({ url: `sqlite:${join(directory, 'full.db')}` })
+    await syncSchema(store, [schema])
+    const things = () => store.as<Tables>()
+    const insert = (id: string, bytes: number): Promise<unknown> =>
+      store.transaction(() =>
+        things()
+          .insertInto('things')
+          .values({ id, size: 1, note: 'x'.repeat(bytes) })
+          .execute(),
+      )
+    const ids = async () =>
+      (await things().selectFrom('things').select('id').orderBy('id').execute()).map(({ id }) => id)
+    await insert('a', 10)
+    await fill()
+    await assert.rejects(insert('b', 500_000), isOutOfSpace) // refused when it is committed
+    assert.deepEqual(await ids(), ['a'])
+    await free()
+    await insert('b', 500_000)
+    assert.deepEqual(await ids(), ['a', 'b'])
+
+    // Larger than SQLite's cache: refused while it is written, and SQLite ends the whole transaction by itself.
+    const [, huge, ...others] = await Promise.allSettled([insert('c', 10), insert('d', 6_000_000), insert('e', 10)])
+    assert.ok(huge.status === 'rejected' && isOutOfSpace(huge.reason))
+    for (const result of others) if (result.status === 'rejected') assert.ok(isOutOfSpace(result.reason), result.reason)
+    assert.ok(!(await ids()).includes('d'))
+    await insert('f', 10)
+    const { rows } = await sql<{ integrity_check: string }>`pragma integrity_check`.execute(store.as())
+    assert.equal(rows[0]?.integrity_check, 'ok')
+    await store.close()
+  }),
+)
+
+it('tells a lack of room from other troubles, also behind another error', () => {
+  const full = Object.assign(new Error('database or disk is full'), { errcode: 13 })
+  const index = Object.assign(new Error('disk I/O error'), { errcode: 4874 })
+  const postgres = Object.assign(new Error('could not extend file'), { code: '53100' })
+  for (const error of [full, index, postgres]) {
+    assert.ok(isOutOfSpace(error))
+    assert.ok(isOutOfSpace(new Error('could not be written', { cause: error })))
+  }
+  assert.ok(!isOutOfSpace(Object.assign(new Error('disk I/O error'), { errcode: 10 })))
+  assert.ok(!isOutOfSpace(undefined))
 })
 
 it('lets one process at a time hold a lock', async () => {

@@ -3,9 +3,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { systemClock } from '@kilonova/base/clock'
 import type { RawBuilder } from 'kysely'
-import { Kysely, PostgresDialect, SqliteDialect, sql } from 'kysely'
-import { GroupCommit } from './group-commit.ts'
-import { openSqlite } from './sqlite.ts'
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import { openSqlite } from './sqlite-store.ts'
 
 export type StoreKind = 'sqlite' | 'postgres'
 
@@ -27,6 +26,16 @@ export interface StoreOptions {
   synchronous?: 'FULL' | 'NORMAL'
 }
 
+/** Runs work as one transaction of the database. */
+// biome-ignore lint/suspicious/noExplicitAny: as above
+type Begin = <T>(work: (db: Kysely<any>) => Promise<T>) => Promise<T>
+
+interface Database {
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  root: Kysely<any>
+  transaction: Begin
+}
+
 const RETRIES = 8
 
 /** A database and the ambient transaction. */
@@ -35,13 +44,12 @@ export class Store {
   // biome-ignore lint/suspicious/noExplicitAny: each service sees its own tables through `as`
   readonly #root: Kysely<any>
   readonly #ambient = new AsyncLocalStorage<Ambient>()
-  readonly #groups: GroupCommit | undefined
+  readonly #begin: Begin
 
-  // biome-ignore lint/suspicious/noExplicitAny: as above
-  constructor(kind: StoreKind, root: Kysely<any>) {
+  constructor(kind: StoreKind, { root, transaction }: Database) {
     this.kind = kind
     this.#root = root
-    this.#groups = kind === 'sqlite' ? new GroupCommit(root) : undefined
+    this.#begin = transaction
   }
 
   /** The query builder over the given tables, inside the running transaction if there is one. */
@@ -60,7 +68,7 @@ export class Store {
       try {
         // biome-ignore lint/suspicious/noExplicitAny: as above
         const run = (db: Kysely<any>): Promise<T> => this.#ambient.run({ db, committed }, work)
-        const result = await (this.#groups ? this.#groups.run(run) : this.#root.transaction().execute(run))
+        const result = await this.#begin(run)
         for (const tell of committed) tell()
         return result
       } catch (error) {
@@ -99,12 +107,13 @@ export class Store {
 /** Opens the database that the url names. Tables are made by `syncSchema`. */
 export function openStore({ url, poolSize = 10, synchronous = 'FULL' }: StoreOptions): Store {
   if (url.startsWith('sqlite:')) {
-    const database = openSqlite(url.slice('sqlite:'.length), synchronous)
-    return new Store('sqlite', new Kysely({ dialect: new SqliteDialect({ database }) }))
+    return new Store('sqlite', openSqlite(url.slice('sqlite:'.length), synchronous))
   }
   if (/^postgres(ql)?:\/\//.test(url)) {
     const pool = async () => (await import('./postgres.ts')).postgresPool(url, poolSize) // not loaded for SQLite
-    return new Store('postgres', new Kysely({ dialect: new PostgresDialect({ pool }) }))
+    // biome-ignore lint/suspicious/noExplicitAny: as above
+    const root = new Kysely<any>({ dialect: new PostgresDialect({ pool }) })
+    return new Store('postgres', { root, transaction: (work) => root.transaction().execute(work) })
   }
   throw new Error(`database.url must begin with sqlite: or postgres://, not ${url.split(':')[0]}:`)
 }
@@ -127,9 +136,15 @@ export function isDuplicate(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('UNIQUE constraint failed')
 }
 
+const POSTGRES_DISK_FULL = '53100'
+/** SQLite's index of the write-ahead log could not grow; it names no other reason than the lack of room. */
+const SQLITE_IOERR_SHMSIZE = 4874
+
 /** True when the database had no room for a write. */
 export function isOutOfSpace(error: unknown): boolean {
-  const POSTGRES_DISK_FULL = '53100'
-  if (codeOf(error) === POSTGRES_DISK_FULL) return true
-  return error instanceof Error && /database or disk is full/.test(error.message)
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (codeOf(at) === POSTGRES_DISK_FULL || /database or disk is full/.test(at.message)) return true
+    if ('errcode' in at && at.errcode === SQLITE_IOERR_SHMSIZE) return true
+  }
+  return false
 }

@@ -21,7 +21,7 @@ export async function memoryStore(...schemas: ServiceSchema[]): Promise<Store> {
   return store
 }
 
-type Suite = (open: (...schemas: ServiceSchema[]) => Promise<Store>) => void
+export type Suite = (open: (...schemas: ServiceSchema[]) => Promise<Store>) => void
 
 /** Declares `suite` once on SQLite and once on PostgreSQL; `open` makes a fresh database each time. */
 export function onBothStores(name: string, suite: Suite): void {
@@ -35,6 +35,25 @@ export function onBothStores(name: string, suite: Suite): void {
     })
   })
   onPostgres(name, suite)
+}
+
+/** Declares `suite` on SQLite in files, where reads have a connection of their own. */
+export function onSqliteFiles(name: string, suite: Suite): void {
+  describe(`${name} on sqlite files`, () => {
+    const stores: Store[] = []
+    let directory: string | undefined
+    after(async () => {
+      await Promise.all(stores.map((store) => store.close()))
+      if (directory) await rm(directory, { recursive: true })
+    })
+    suite(async (...schemas) => {
+      directory ??= await mkdtemp(join(tmpdir(), 'kilonova-sqlite-'))
+      const store = openStore({ url: `sqlite:${join(directory, `${stores.length}.db`)}` })
+      await syncSchema(store, schemas)
+      stores.push(store)
+      return store
+    })
+  })
 }
 
 /** Declares what holds only where several processes share a store. */

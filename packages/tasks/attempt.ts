@@ -46,7 +46,7 @@ export async function attemptStep(task: HeldTask, control: AbortController, rule
 }
 
 async function attemptUndo(task: HeldTask, control: AbortController, rules: AttemptRules): Promise<Outcome> {
-  const late = () => rules.now() >= task.deadlineAt
+  const late = () => rules.now() >= Math.min(task.deadlineAt, task.giveUpAt ?? Infinity)
   try {
     const result = await runBounded(task, control, rules)
     if (!(result instanceof Later)) return { kind: 'finished', result: null }
@@ -90,6 +90,9 @@ function deadlineFault(task: HeldTask): Error {
   return fault('DeadlineExceeded', { task: saga.name, seconds: saga.deadline, step: step ?? '', reason })
 }
 
+/** The reason of an abort that nobody hears; one of its own would be made with a stack each time. */
+const OVER = 'over'
+
 /** Runs the step until it ends, its time is up, or its signal aborts and its grace has passed. */
 async function runBounded(task: HeldTask, control: AbortController, rules: AttemptRules): Promise<unknown> {
   const { clock } = rules
@@ -108,7 +111,7 @@ async function runBounded(task: HeldTask, control: AbortController, rules: Attem
     return await Promise.race([work, abandoned(control.signal, over.signal, rules)])
   } finally {
     timer.cancel()
-    over.abort()
+    over.abort(OVER)
   }
 }
 
@@ -125,7 +128,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 async function callStep(task: HeldTask, signal: AbortSignal, rules: AttemptRules): Promise<unknown> {
-  const call = () => callOnce(task, signal)
+  const call = () => callOnce(task, signal, rules)
   const before = await atFailpoint(task, 'before', signal, rules)
   let result = await call()
   if (before === 'repeat') result = await call()
@@ -135,10 +138,14 @@ async function callStep(task: HeldTask, signal: AbortSignal, rules: AttemptRules
   return result
 }
 
-async function callOnce(task: HeldTask, signal: AbortSignal): Promise<unknown> {
+async function callOnce(task: HeldTask, signal: AbortSignal, { now }: AttemptRules): Promise<unknown> {
   const step = stepOf(task)
   const undoing = task.direction === 'undo'
-  const result = await (undoing ? step.undo?.(undoRunOf(task, signal)) : step.do({ ...runOf(task), signal }))
+  const at = now()
+  const waited = (at - (task.stepSince ?? at)) / 1000
+  const result = await (undoing
+    ? step.undo?.(undoRunOf(task, signal))
+    : step.do({ ...runOf(task), signal, waited, tries: task.tries }))
   return result instanceof Later ? result : asStored(result)
 }
 
@@ -172,7 +179,7 @@ export async function afterRecord(task: HeldTask, control: AbortController, rule
   const timer = rules.clock.after(seconds * 1000, timeUp)
   try {
     const asked = await atFailpoint(task, 'after', control.signal, rules)
-    if (asked === 'repeat') await callOnce(task, control.signal).catch(() => undefined)
+    if (asked === 'repeat') await callOnce(task, control.signal, rules).catch(() => undefined)
   } finally {
     timer.cancel()
   }

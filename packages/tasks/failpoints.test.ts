@@ -34,6 +34,17 @@ it('fires as often as asked, at its place only', () => {
   assert.deepEqual([points.fired, points.unfired], [2, ['toy.delete.parts:after:hang']])
 })
 
+it('crashes once for several crashes: when the last of them is reached', () => {
+  const points = new Failpoints(
+    'toy.build.body:effect:crash, toy.build.wheels:before:error, toy.delete.parts:after:crash',
+  )
+  assert.equal(points.take('toy.delete.parts', 'after'), 'hang')
+  assert.equal(points.take('toy.build.wheels', 'before'), 'error')
+  assert.equal(points.crashed, false)
+  assert.equal(points.take('toy.build.body', 'effect'), 'crash')
+  assert.equal(points.crashed, true)
+})
+
 it('refuses what it does not understand', () => {
   const wrong = ['toy.build.body', 'toy.build.body:during:error', 'toy.build.body:before:explode', 'body:before:error']
   for (const text of [...wrong, 'toy.build.body:before:error:0', 'toy.build.body:before:error:1:2']) {

@@ -38,14 +38,19 @@ export class Failpoints {
       .map(parseFailpoint)
   }
 
-  /** The fault to commit here now, if any. Each answer uses one count. */
+  /**
+   * The fault to commit here now, if any. Each answer uses one count. Of several crashes the last one that is reached
+   * is it, and the others hang until then: one death finds several tasks, each at its place.
+   */
   take(at: string, place: FailpointPlace): FailpointFault | undefined {
     const point = this.#points.find((one) => one.at === at && one.place === place && one.left > 0)
     if (!point) return undefined
     point.left--
     point.fired++
-    if (point.fault === 'crash') this.crashed = true
-    return point.fault
+    if (point.fault !== 'crash') return point.fault
+    if (this.#points.some((other) => other !== point && other.fault === 'crash' && other.left > 0)) return 'hang'
+    this.crashed = true
+    return 'crash'
   }
 
   /** How often they fired together. */

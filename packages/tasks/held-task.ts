@@ -25,6 +25,7 @@ export interface HeldTask {
   readonly error: TaskError | null
   readonly cancelled: string | null
   readonly deadlineAt: number
+  readonly giveUpAt: number | null
   readonly logSeq: number
   readonly nudges: number
   readonly version: number
@@ -51,6 +52,7 @@ export function holdTask(row: TaskRow, saga: AnySaga, deps: unknown): HeldTask {
     error: row.error === null ? null : JSON.parse(row.error),
     cancelled: row.cancelled,
     deadlineAt: row.deadline_at,
+    giveUpAt: row.give_up_at,
     logSeq: row.log_seq,
     nudges: row.nudges,
     version: row.version,

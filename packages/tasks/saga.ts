@@ -58,6 +58,14 @@ export interface Run<Input, Done, Deps> {
   readonly signal: AbortSignal
 }
 
+/** What `do` sees besides. */
+export interface StepRun<Input, Done, Deps> extends Run<Input, Done, Deps> {
+  /** Seconds since the step began first, however often it ran; no step of the wall clock moves it. */
+  readonly waited: number
+  /** How often the step has failed since it began, or since it returned `later`. */
+  readonly tries: number
+}
+
 export interface UndoRun<Input, Done, Deps> extends Run<Input, Done, Deps> {
   /** What the task is undone for. */
   readonly error: TaskError
@@ -110,7 +118,7 @@ export type Kept<Result> = Result extends void | undefined ? null : Result
 
 export interface StepDefinition<Input, Done, Deps, Name extends string, Result> {
   /** May run twice. Its result is plain data. */
-  do: (run: Run<Input, Done, Deps>) => Promise<Result | Later> | Result | Later
+  do: (run: StepRun<Input, Done, Deps>) => Promise<Result | Later> | Result | Later
   /** May run twice; may run though `do` never finished, or never began. */
   undo?: (run: UndoRun<Input, Done & { readonly [Key in Name]?: Kept<Result> }, Deps>) => unknown
   /** Seconds for one run of `do` or `undo`. Default 600. */
@@ -141,7 +149,8 @@ export type Direction = 'do' | 'undo'
 
 export interface SagaOptions<Input, Deps> extends TaskOptions<Input> {
   /**
-   * Called once for each event, inside the transaction that records it; only touches the store.
+   * Called once for each event, inside the transaction that records it; only touches the store. Of the task's end it
+   * is told after `done` or `undone` has run.
    * A step that is resumed or repeated is not started again.
    */
   observe?: (event: TaskEvent, run: Omit<Run<Input, Record<string, unknown>, Deps>, 'signal'>) => unknown

@@ -34,6 +34,8 @@ export interface TaskRow {
   done: string
   deadline_seconds: number
   deadline_at: number
+  /** From then on a failed undo is not tried again; null: only the deadline ends that. */
+  give_up_at: number | null
   log_seq: number
   /** Counts nudges, so that one that comes while a step looks is not lost. */
   nudges: number
@@ -152,4 +154,11 @@ const step0001: SchemaStep = {
   },
 }
 
-export const taskSchema: ServiceSchema = { service: 'tasks', steps: [step0001] }
+const step0002: SchemaStep = {
+  name: '0002-give-up',
+  async up(db) {
+    await db.schema.alterTable('tasks').addColumn('give_up_at', 'bigint').execute()
+  },
+}
+
+export const taskSchema: ServiceSchema = { service: 'tasks', steps: [step0001, step0002] }

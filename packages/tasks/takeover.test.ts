@@ -62,10 +62,10 @@ onBothStores('takeover', (open) => {
     let runs = 0
     const wheels = async () => {
       runs++
-      await systemClock.sleep(700)
+      await systemClock.sleep(3000)
       return null
     }
-    const { tasks, make, build } = await toyTasks(open, t, { wheels }, { lease: 0.3 })
+    const { tasks, make, build } = await toyTasks(open, t, { wheels }, { lease: 2 })
     await tasks.start()
     const other = make({ owner: 'two' })
     await other.start()

@@ -1,6 +1,7 @@
 // Reading tasks and their logs, and deleting old ones.
 import type { Store } from '@kilonova/store/store'
 import type { Kysely } from 'kysely'
+import { sql } from 'kysely'
 import { viewTask } from './held-task.ts'
 import type { Resource } from './saga.ts'
 import type { TaskTables } from './schema.ts'
@@ -35,7 +36,14 @@ export class TaskRecords {
     if (stuck) query = query.where('ended_at', 'is', null).where('state', '=', 'stuck')
     if (resource) query = query.where('resource_type', '=', resource.type).where('resource_id', '=', resource.id)
     if (projectId !== undefined) query = query.where('project_id', '=', projectId)
-    const rows = await query.orderBy('created_at', 'desc').orderBy('id').limit(limit).execute()
+    const rows = await query
+      .orderBy('created_at', 'desc')
+      // Of the same instant, one that goes on came after one that ended: a resource has one at a time.
+      .orderBy(sql`case when ended_at is null then 0 else 1 end`)
+      .orderBy('ended_at', 'desc')
+      .orderBy('id')
+      .limit(limit)
+      .execute()
     return rows.map(viewTask)
   }
 

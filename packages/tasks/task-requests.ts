@@ -18,7 +18,7 @@ export interface EnqueueOptions<Input> {
   projectId?: string | null
   /** Seconds before its first step. */
   dueIn?: number
-  /** Cancel the live mutating task of the resource, and begin once that has ended. */
+  /** Cancel the live mutating task of the resource, and whatever waits for its end, and begin once all have ended. */
   preempts?: boolean
 }
 
@@ -28,8 +28,18 @@ export interface Listener {
   cancel(taskId: string, why: string): void
 }
 
-type Holder = Pick<TaskRow, 'id' | 'name'>
-type Unset = 'waits_for' | 'state' | 'step' | 'step_since' | 'reason' | 'error' | 'cancelled' | 'next_input' | 'owner'
+type Holder = Pick<TaskRow, 'id' | 'name' | 'cancelled'>
+type Unset =
+  | 'waits_for'
+  | 'give_up_at'
+  | 'state'
+  | 'step'
+  | 'step_since'
+  | 'reason'
+  | 'error'
+  | 'cancelled'
+  | 'next_input'
+  | 'owner'
 type Computed = 'due_at' | 'deadline_at' | 'started_at' | 'ended_at'
 type NewRow = Omit<TaskRow, Unset | Computed> & { due_at: RawBuilder<number>; deadline_at: RawBuilder<number> }
 
@@ -110,27 +120,46 @@ export class TaskRequests {
   }
 
   #holder(holds: string): Promise<Holder | undefined> {
-    return this.#db.selectFrom('tasks').select(['id', 'name']).where('holds', '=', holds).executeTakeFirst()
+    const columns = ['id', 'name', 'cancelled'] as const
+    return this.#db.selectFrom('tasks').select(columns).where('holds', '=', holds).executeTakeFirst()
   }
 
-  /** Puts the task behind the one that holds its resource. False when that has just ended. Throws TaskConflict. */
+  /** Puts the task behind the one that holds its resource, or the last that waits for it. False when the line has moved. */
   async #follow(row: NewRow, holder: Holder, preempts: boolean): Promise<boolean> {
     const resource = { type: row.resource_type!, id: row.resource_id! }
-    const conflict = ({ id, name }: Holder) => fault('TaskConflict', { resource, running: name, taskId: id })
+    const conflict = ({ id, name }: Pick<Holder, 'id' | 'name'>) =>
+      fault('TaskConflict', { resource, running: name, taskId: id })
     const ending = endingTask.getStore() === holder.id
-    if (!ending && (!preempts || holder.name === row.name)) throw conflict(holder)
+    const isSame = holder.name === row.name && holder.cancelled === null
+    if (!ending && (!preempts || isSame)) throw conflict(holder)
     if (!ending && !(await this.#cancelRow(holder.id, `${row.name} was asked for`))) return false
     if (await this.#insert(row, { holds: null, waits_for: holder.id })) return true
-    const first = await this.#db
+    const next = await this.#db
       .selectFrom('tasks')
-      .select(['id', 'name'])
+      .select(['id', 'name', 'cancelled'])
       .where('waits_for', '=', holder.id)
       .executeTakeFirst()
-    throw conflict(first ?? holder)
+    if (ending) throw conflict(next ?? holder)
+    return next ? this.#follow(row, next, preempts) : false
   }
 
   async cancel(taskId: string, why: string): Promise<void> {
     await this.#cancelRow(taskId, why)
+  }
+
+  async giveUp(taskId: string, why: string, seconds: number): Promise<void> {
+    await this.#store.transaction(async () => {
+      await this.#db
+        .updateTable('tasks')
+        .set((eb) => ({
+          give_up_at: eb.fn.coalesce('give_up_at', this.#time.sql(seconds * 1000)),
+          nudges: eb('nudges', '+', 1), // an undo that has just failed does not nap over this
+        }))
+        .where('id', '=', taskId)
+        .where('state', 'in', ['running', 'waiting'])
+        .execute()
+      await this.#cancelRow(taskId, why)
+    })
   }
 
   async #cancelRow(taskId: string, why: string): Promise<boolean> {
@@ -176,6 +205,7 @@ export class TaskRequests {
         tries: 0,
         slips: 0,
         reason: null,
+        give_up_at: null,
         due_at: this.#time.sql(),
         deadline_at: this.#time.sql(row.deadline_seconds * 1000),
         updated_at: this.#time.now(),

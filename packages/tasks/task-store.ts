@@ -1,6 +1,7 @@
 // Leases and records: the statements by which a worker takes tasks and writes down what happened to them.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { withContext } from '@kilonova/base/context'
+import { log } from '@kilonova/base/log'
 import type { Store } from '@kilonova/store/store'
 import type { Kysely, RawBuilder } from 'kysely'
 import { sql } from 'kysely'
@@ -151,8 +152,12 @@ export class TaskStore {
 
   /** Records what a step did, all in one. Inside a transaction. Throws RecordLost. */
   async record(task: HeldTask, { next, log, events, napMs }: Transition): Promise<HeldTask> {
-    await observe(next, events)
-    if (next.state === 'done' || next.state === 'undone') await callEnd(next)
+    const ends = next.state === 'done' || next.state === 'undone'
+    await observe(next, ends ? events.slice(0, -1) : events)
+    if (ends) {
+      await callEnd(next)
+      await observe(next, events.slice(-1))
+    }
     const restarted = next.attempt !== task.attempt
     const row = await this.#db
       .updateTable('tasks')
@@ -178,12 +183,13 @@ export class TaskStore {
       .where('id', '=', task.id)
       .where('version', '=', task.version)
       .where('owner', '=', this.#owner)
-      .returning(['cancelled', 'nudges'])
+      .returning(['cancelled', 'nudges', 'give_up_at'])
       .executeTakeFirst()
     if (!row) throw new RecordLost(`task ${task.id} is no longer held by ${this.#owner}`)
     if (log) await this.#db.insertInto('task_log').values(log).execute()
     if (next.state !== 'running' && next.saga.mutates) await this.promote(task.id)
-    return { ...next, version: task.version + 1, cancelled: row.cancelled, nudges: row.nudges }
+    const { cancelled, nudges, give_up_at: giveUpAt } = row
+    return { ...next, version: task.version + 1, cancelled, nudges, giveUpAt }
   }
 
   /** Who looks next and when. */
@@ -294,8 +300,12 @@ export class TaskStore {
 
 async function observe(task: HeldTask, events: readonly TaskEvent[]): Promise<void> {
   const { saga, context } = task
-  if (!saga.observe) return
-  for (const event of events) await withContext(context, () => saga.observe!(event, runOf(task)))
+  for (const event of events) {
+    await withContext(context, () => {
+      log('tasks').debug({ task: task.id, name: saga.name, ...event }, event.kind)
+      return saga.observe?.(event, runOf(task))
+    })
+  }
 }
 
 async function callEnd(task: HeldTask): Promise<void> {

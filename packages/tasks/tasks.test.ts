@@ -4,6 +4,7 @@ import { systemClock } from '@kilonova/base/clock'
 import { Fault, isFault } from '@kilonova/base/fault'
 import { onBothStores } from '@kilonova/store/testing'
 import { later, saga, startOver } from './saga.ts'
+import type { TaskTables } from './schema.ts'
 import { freshTasks, gate, toyTasks } from './toy-tasks.ts'
 import type { ToyInput } from './toy-world.ts'
 import { buildToy, deleteToy, toyContext } from './toy-world.ts'
@@ -201,6 +202,74 @@ onBothStores('tasks', (open) => {
     assert.equal(await toys.state('a'), 'deleted')
   })
 
+  it('preempts what waits already, too', async (t) => {
+    const inside = gate()
+    const wheels = async ({ signal }: { signal: AbortSignal }) => {
+      inside.open()
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      throw signal.reason
+    }
+    const paint = saga<{ id: string }, object>('toy.paint', { resource: ({ id }) => ({ type: 'toy', id }) })
+      .step('red', { do: () => 'red' })
+      .end()
+    const { make, toys, build } = await toyTasks(open, t, { wheels })
+    const tasks = make({ sagas: [buildToy, deleteToy, paint] })
+    await tasks.start()
+    const built = await build('a')
+    await inside.opened
+    const options = { input: { id: 'a' }, context: toyContext, preempts: true }
+    const deleted = await tasks.enqueue(deleteToy, options)
+    const painted = await tasks.enqueue(paint, options)
+    assert.equal((await tasks.ended(painted)).state, 'done')
+    for (const id of [built, deleted]) assert.equal((await tasks.get(id))?.error?.code, 'TaskCancelled')
+    assert.equal(await toys.state('a'), 'error')
+  })
+
+  it('gives up a task whose undo goes on failing, and begins what waits', async (t) => {
+    const inside = gate()
+    const during = {
+      wheels: async ({ signal }: { signal: AbortSignal }) => {
+        inside.open()
+        await new Promise((resolve) => signal.addEventListener('abort', resolve))
+        throw signal.reason
+      },
+      'wheels.undo': () => {
+        throw new Error('rusted on')
+      },
+    }
+    const { tasks, build } = await toyTasks(open, t, during)
+    await tasks.start()
+    const built = await build('a')
+    await inside.opened
+    await tasks.giveUp(built, 'enough', 0)
+    const deleted = await tasks.enqueue(deleteToy, { input: { id: 'a' }, context: toyContext, preempts: true })
+    assert.equal((await tasks.ended(deleted)).state, 'done')
+    const task = await tasks.get(built)
+    assert.deepEqual([task?.state, task?.reason], ['stuck', 'rusted on'])
+    assert.equal(task?.error?.message, 'toy.build was cancelled: enough')
+  })
+
+  it('gives up an undo that naps before its next try', async (t) => {
+    let tries = 0
+    const during = {
+      wheels: () => {
+        throw new Error('no wheels')
+      },
+      'wheels.undo': () => {
+        tries += 1
+        throw new Error('rusted on')
+      },
+    }
+    const { tasks, build } = await toyTasks(open, t, during)
+    await tasks.start()
+    const built = await build('a')
+    while ((await tasks.get(built))?.tries !== 1) await systemClock.sleep(1)
+    await tasks.giveUp(built, 'enough', 0)
+    const task = await tasks.ended(built)
+    assert.deepEqual([task.state, task.error?.message], ['stuck', 'no wheels'])
+    assert.ok(tries < 12, `${tries} tries`)
+  })
+
   it('cancels a napping task at once', async (t) => {
     const { tasks, toys, build } = await toyTasks(open, t, { running: () => later(600) })
     await tasks.start()
@@ -300,6 +369,24 @@ onBothStores('tasks', (open) => {
     assert.deepEqual([task.state, task.reason], ['stuck', 'no such row'])
   })
 
+  it('tells of the end after what the end did', async (t) => {
+    const { make } = await freshTasks(open, t)
+    const heard: string[] = []
+    const observe = ({ kind }: { kind: string }) => void heard.push(kind)
+    const ended = saga<string, object>('thing.make', { observe })
+      .step('one', { do: ({ input }) => assert.equal(input, 'good') })
+      .end({ done: () => void heard.push('done'), undone: () => void heard.push('undone') })
+    const tasks = make({ sagas: [ended], deps: {} })
+    await tasks.start()
+    for (const input of ['good', 'bad']) await tasks.ended(await tasks.enqueue(ended, { input, context: toyContext }))
+    const begin = ['task-started', 'step-started']
+    const [done, undone] = [
+      ['step-finished', 'done', 'task-done'],
+      ['step-failed', 'undone', 'task-undone'],
+    ]
+    assert.deepEqual(heard, [...begin, ...done, ...begin, ...undone])
+  })
+
   it('does not let one failing observer hold up others', async (t) => {
     const { make } = await freshTasks(open, t)
     const observe = (_event: unknown, { input }: { input: string }) => {
@@ -353,6 +440,19 @@ onBothStores('tasks', (open) => {
     const states = await Promise.all(ids.map(async (id) => (await tasks.ended(id)).state))
     assert.ok(states.every((state) => state === 'done'))
     assert.equal(most, 4)
+  })
+
+  it('lists the one that goes on before one of the same instant that ended', async (t) => {
+    const { tasks, build, store } = await toyTasks(open, t)
+    await tasks.start()
+    for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      const built = await build(id)
+      await tasks.ended(built)
+      const next = await tasks.enqueue(deleteToy, { input: { id }, context: toyContext, dueIn: 600 })
+      await store.as<TaskTables>().updateTable('tasks').set({ created_at: 1 }).execute()
+      const [newest] = await tasks.list({ resource: { type: 'toy', id }, limit: 1 })
+      assert.equal(newest?.id, next)
+    }
   })
 
   it('waits for its time, lists by resource newest first, and purges what ended', async (t) => {

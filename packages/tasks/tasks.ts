@@ -105,6 +105,14 @@ export class Tasks<Deps = unknown> {
     return this.#requests.cancel(taskId, why)
   }
 
+  /**
+   * As `cancel`, and an undo that fails is tried again for so many more seconds at most: then the task is stuck.
+   * Whoever waits for its end begins in either case. Nothing happens to one that has ended or is stuck.
+   */
+  giveUp(taskId: string, why: string, seconds: number): Promise<void> {
+    return this.#requests.giveUp(taskId, why, seconds)
+  }
+
   /** Looks now at a napping task, or at all of a resource. */
   nudge(what: Resource | string): Promise<void> {
     return this.#requests.nudge(what)

@@ -90,6 +90,21 @@ describe('time', () => {
     assert.deepEqual((await run(10)).error?.code, 'StepTimeout')
   })
 
+  it('tells a step how long it has waited, whatever the wall clock does', async () => {
+    const waits: number[] = []
+    const work = ({ waited }: { waited?: number }) => {
+      waits.push(Math.round(waited!))
+      return waits.length < 3 ? later(60) : null
+    }
+    const { run, clock } = await begin(work as Do)
+    await run(1)
+    clock.shift = 86_400_000
+    await run(60)
+    clock.shift = -86_400_000
+    await run(61)
+    assert.deepEqual(waits, [0, 60, 120])
+  })
+
   it('undoes what misses its deadline, in a step, in a nap and between retries', async () => {
     for (const work of [hang, () => later(60, 'still copying'), away]) {
       let undone = 0

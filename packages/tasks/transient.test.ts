@@ -15,6 +15,7 @@ it('tells what may go away by itself', () => {
     coded('ECONNREFUSED'),
     coded('08006'),
     coded('57P01'),
+    Object.assign(coded('ENOENT'), { syscall: 'connect' }),
     new Error('Connection terminated unexpectedly'),
     new Error('Client has encountered a connection error and is not queryable'),
     new Error('could not look', { cause: coded('ECONNRESET') }),

@@ -16,12 +16,18 @@ const CONNECTION_TEXT =
 
 /** True when the store could not be reached or had no room: the same statement may work later. */
 export function isStoreTrouble(error: unknown): boolean {
+  if (isOutOfSpace(error)) return true
   for (let at = error; at instanceof Error; at = at.cause) {
     const code = 'code' in at ? String(at.code) : ''
-    if (CONNECTION_CODES.has(code) || code.startsWith('08') || CONNECTION_TEXT.test(at.message)) return true
-    if (isOutOfSpace(at)) return true
+    if (isSocketGone(at) || CONNECTION_CODES.has(code) || code.startsWith('08') || CONNECTION_TEXT.test(at.message))
+      return true
   }
   return false
+}
+
+/** A server that stops takes its unix socket away. */
+function isSocketGone(error: NodeJS.ErrnoException): boolean {
+  return error.code === 'ENOENT' && error.syscall === 'connect'
 }
 
 /** True when a step that threw this is worth another attempt. */

@@ -10,7 +10,9 @@ import type { PlacementClient } from '@kilonova/placement/client'
 import type { Store } from '@kilonova/store/store'
 import type { Tasks } from '@kilonova/tasks/tasks'
 import type { Kysely } from 'kysely'
+import type { Notifications } from './notifications/notifications.ts'
 import type { computeOptions } from './options.ts'
+import type { ActivePlugin } from './plugin.ts'
 import type { ComputeTables } from './schema/tables.ts'
 
 export interface Compute {
@@ -23,6 +25,9 @@ export interface Compute {
   readonly image: ImageClient
   readonly placement: PlacementClient
   readonly network: NetworkClient
+  readonly notifications: Notifications
+  /** In the order of the configuration; none when absent. */
+  readonly plugins?: readonly ActivePlugin[]
 }
 
 /** Compute's tables, inside the running transaction if there is one. */

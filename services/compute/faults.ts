@@ -14,7 +14,10 @@ interface Over {
   used: number[]
   allowed: number[]
 }
+/** No host at all; none that takes servers; those that suit are full; none suits, however much room there were. */
+export type Lack = 'no_host' | 'no_host_up' | 'no_capacity' | 'constraint'
 export interface NotPlaced {
+  lack: Lack
   /** One sentence on what was missing. */
   why: string
   /** Per filter, in order: how many hosts it removed, and what the nearest one lacked. */
@@ -28,8 +31,19 @@ const conflict = { status: 409, kind: 'conflictingRequest' } as const
 const overQuota = ({ over, requested, used, allowed }: Over): string =>
   `Quota exceeded for ${over.join(', ')}: Requested ${requested.join(', ')}, but already used ${used.join(', ')} of ${allowed.join(', ')} ${over.join(', ')}`
 
+const NO_VOLUMES =
+  'This cloud has no volume service: boot from an image by imageRef, and ask for more disks within the ephemeral and ' +
+  'swap of the flavor, by source_type blank and destination_type local.'
+
 const cannotOnAggregate = ({ action, id, why }: Named & { action: string; why: string }): string =>
   `Cannot ${action} aggregate ${id}. Reason: ${why}`
+
+const MENDS: Record<Lack, string> = {
+  no_host: 'Start a compute host.',
+  no_host_up: 'Bring up or enable a compute host: openstack compute service list.',
+  no_capacity: 'Ask for less, free some of it, or add a host.',
+  constraint: 'Ask for what a host can give: kilonova explain SERVER tells which filter removed which host.',
+}
 
 export const computeFaults = {
   BadRequest: { ...badRequest, say: ({ message }: Said) => message },
@@ -45,7 +59,70 @@ export const computeFaults = {
         ? 'Wait until the running operation has ended.'
         : 'Bring it into a state that allows this.',
   },
+  GuestAgentNotEnabled: {
+    ...conflict,
+    say: () => 'QEMU guest agent is not enabled',
+    mend: () => 'Use an image with a guest agent inside and the property hw_qemu_guest_agent=yes.',
+  },
+  InvalidBDMFormat: {
+    ...badRequest,
+    say: ({ details }: { details: string }) => `Block Device Mapping is Invalid: ${details}`,
+  },
+  InvalidBDMVolume: {
+    ...badRequest,
+    say: ({ what }: { what: string }) => `Block Device Mapping is Invalid: ${what}. ${NO_VOLUMES}`,
+  },
+  InvalidBDMBootSequence: {
+    ...badRequest,
+    say: () =>
+      'Block Device Mapping is Invalid: Boot sequence for the instance and image/block device mapping combination is ' +
+      'not valid. Exactly one device must have boot_index 0, and it must be the image of imageRef ' +
+      '(source_type image, destination_type local); others have none, or 1, 2 and so on.',
+  },
+  InvalidBDMDiskBus: {
+    ...badRequest,
+    say: ({ bus, buses }: { bus: string; buses: readonly string[] }) =>
+      `Block Device Mapping is invalid: The provided disk bus ${bus} is not valid. Use one of ${buses.join(', ')}.`,
+  },
+  InvalidBDMEphemeralSize: {
+    ...badRequest,
+    say: ({ askedGb, flavorGb }: { askedGb: number; flavorGb: number }) =>
+      'Ephemeral disks requested are larger than the instance type allows. If no size is given in one block device ' +
+      `mapping, flavor ephemeral size will be used. Asked for are ${askedGb} GB, the flavor has ${flavorGb} GB.`,
+  },
+  InvalidBDMSwapSize: {
+    ...badRequest,
+    say: ({ askedMb, flavorMb }: { askedMb: number; flavorMb: number }) =>
+      'Swap drive requested is larger than instance type allows. ' +
+      `Asked for are ${askedMb} MB, the flavor has ${flavorMb} MB.`,
+  },
+  InvalidBDMLocalsLimit: {
+    ...badRequest,
+    say: ({ asked, most }: { asked: number; most: number }) =>
+      'Block Device Mapping is Invalid: You specified more local devices than the limit allows. ' +
+      `The server would have ${asked}, at most ${most} are allowed (max_local_block_devices).`,
+  },
+  PortNotFound: { ...notFound, say: ({ id }: Named) => `Port id ${id} could not be found.` },
+  NoNetworkToAttach: {
+    ...badRequest,
+    say: ({ projectId }: { projectId: string }) =>
+      `No specific network was requested and none are available for project '${projectId}'.`,
+    mend: () => 'Create a network with a subnet, or name one that is shared.',
+  },
+  InterfaceAttachFailed: {
+    status: 500,
+    kind: 'computeFault',
+    say: ({ id }: Named) => `Failed to attach network adapter device to ${id}`,
+    mend: ({ id }: Named) => `./kilonova explain ${id} tells what failed.`,
+  },
   InstanceNotReady: { ...conflict, say: ({ id }: Named) => `Instance ${id} is not ready` },
+  NodeRefused: {
+    ...conflict,
+    say: ({ host, node, why }: { host: string; node: string; why: string }) =>
+      `Host ${host} is not let in as compute node ${node}: ${why}.`,
+    mend: () =>
+      "Put the former uuid back into the host's file compute_id; or, if it is to be a new host, give it a new name, or delete or move its servers.",
+  },
   FlavorNotFound: { ...notFound, say: ({ id }: Named) => `Flavor ${id} could not be found.` },
   FlavorNameExists: { ...conflict, say: ({ name }: { name: string }) => `Flavor with name ${name} already exists.` },
   FlavorIdExists: { ...conflict, say: ({ id }: Named) => `Flavor with ID ${id} already exists.` },
@@ -170,12 +247,131 @@ export const computeFaults = {
     say: ({ most }: { most: number }) =>
       `User data too large. User data must be no larger than ${most} bytes once base64 encoded.`,
   },
+  TooManyInjectedFiles: { ...forbidden, say: () => 'Personality file limit exceeded' },
+  InjectedFilePathTooLong: {
+    ...forbidden,
+    say: ({ allowed }: { allowed: number }) => `Personality file path exceeds maximum ${allowed}`,
+  },
+  InjectedFileTooLarge: {
+    ...forbidden,
+    say: ({ allowed }: { allowed: number }) => `Personality file content exceeds maximum ${allowed}`,
+  },
+  UnsupportedRescueImage: {
+    ...badRequest,
+    say: ({ image }: { image: string }) => `Requested rescue image '${image}' is not supported`,
+    mend: () => 'Name an image that is active and that you can see.',
+  },
+  OperationNotSupportedForVTPM: {
+    ...badRequest,
+    say: ({ id, operation }: Named & { operation: string }) =>
+      `Operation '${operation}' not supported for vTPM-enabled instance (${id}).`,
+  },
+  ServiceUnavailable: {
+    ...conflict,
+    say: () => 'Service is unavailable at this time.',
+    mend: () => "Bring the compute service of the server's host up, or wait until it is.",
+  },
+  CannotResizeToSameFlavor: { ...badRequest, say: () => 'When resizing, instances must change flavor!' },
+  CannotResizeDisk: {
+    ...badRequest,
+    say: ({ why }: { why: string }) => `Server disk was unable to be resized because: ${why}`,
+  },
+  CannotMigrateToSameHost: { ...badRequest, say: () => 'Cannot migrate to the host where the server exists.' },
+  ComputeHostInRequestNotFound: {
+    ...badRequest,
+    say: ({ host }: { host: string }) => `Compute host ${host} could not be found.`,
+  },
+  IsolatedDiskCannotMove: {
+    ...badRequest,
+    say: ({ id, disk }: Named & { disk: string }) =>
+      `Instance ${id} cannot be resized or migrated: its disk ${disk} is a whole device of its host.`,
+    mend: () => 'Make a new server of the other flavor and copy what it holds.',
+  },
+  NotResized: { ...badRequest, say: () => 'Instance has not been resized.' },
+  MigrationNotFound: {
+    ...notFound,
+    say: ({ id, server }: Named & { server: string }) =>
+      `In-progress live migration ${id} is not found for server ${server}.`,
+  },
+  MigrationNotLive: {
+    ...notFound,
+    say: ({ id, server }: Named & { server: string }) => `Migration ${id} for server ${server} is not live-migration.`,
+  },
+  MigrationNotInProgress: {
+    ...notFound,
+    say: ({ id, server }: Named & { server: string }) =>
+      `Live migration ${id} for server ${server} is not in progress.`,
+  },
+  MigrationMarkerNotFound: {
+    ...badRequest,
+    say: ({ marker }: { marker: string }) => `Marker ${marker} could not be found.`,
+  },
   ZeroDiskFlavor: { ...forbidden, say: () => 'Only volume-backed servers are allowed for flavors with zero disk.' },
+  ConsoleTypeUnavailable: {
+    ...badRequest,
+    say: ({ type }: { type: string }) => `Unavailable console type ${type}.`,
+  },
+  ConsoleTypeInvalid: { ...badRequest, say: ({ type }: { type: string }) => `Invalid console type ${type}` },
+  ConsoleTokenNotFound: { ...notFound, say: () => 'Token not found' },
+  RdpConsoleGone: {
+    status: 410,
+    kind: 'computeFault',
+    say: () => 'RDP consoles were those of a hypervisor that is no longer supported. Ask for a vnc console.',
+  },
+  ApiRemoved: {
+    status: 410,
+    kind: 'computeFault',
+    say: () => 'This resource is no longer available. No forwarding address is given.',
+  },
+  FeatureNotSupported: {
+    status: 501,
+    kind: 'notImplemented',
+    say: () => 'The requested functionality is not supported.',
+  },
+  ConsoleLinkInvalid: {
+    status: 401,
+    kind: 'unauthorized',
+    say: () => 'This link to a console does not hold: it was used, has expired, or was taken back.',
+    mend: () => 'Ask for a new one: openstack console url show SERVER.',
+  },
+  ConsoleOriginRefused: { ...forbidden, say: ({ why }: { why: string }) => why },
+  TooManyConsoles: {
+    status: 503,
+    kind: 'serviceUnavailable',
+    say: ({ most }: { most: number }) => `There are ${most} connections to consoles already.`,
+  },
+  ImageMetadataLimit: { ...forbidden, say: () => 'Image metadata limit exceeded' },
+  VolumeBackedSnapshot: {
+    ...badRequest,
+    say: ({ id }: Named) => `Instance ${id} has no disk of its own that an image could be made of.`,
+  },
+  VolumeBackedBackup: { ...badRequest, say: () => 'Backup is not supported for volume-backed instances.' },
+  UnshelveNotOffloaded: {
+    ...conflict,
+    say: ({ id, state }: Named & { state: string }) =>
+      `Specifying an availability zone or a host when unshelving server ${id} with status "${state}" is not supported. ` +
+      'The server status must be SHELVED_OFFLOADED.',
+  },
+  UnshelveHostNotInZone: {
+    ...conflict,
+    say: ({ host, zone }: { host: string; zone: string }) =>
+      `Host "${host}" is not in the availability zone "${zone}".`,
+  },
+  ComputeHostUnknown: {
+    ...badRequest,
+    say: ({ host }: { host: string }) => `Compute host ${host} could not be found.`,
+  },
+  ShelvedImageMissing: {
+    status: 409,
+    kind: 'conflictingRequest',
+    say: ({ id, image }: Named & { image: string }) =>
+      `Unshelve of instance ${id} was attempted but its image ${image} cannot be used any more.`,
+  },
   NoValidHost: {
     status: 500,
     kind: 'computeFault',
     say: ({ why }: NotPlaced) => `No valid host was found. ${why}`,
-    mend: () => 'Ask for less, add a host, or read which filter removed which host with: kilonova explain SERVER.',
+    mend: ({ lack }: NotPlaced) => MENDS[lack],
   },
   MaxRetriesExceeded: {
     status: 500,
@@ -183,6 +379,11 @@ export const computeFaults = {
     say: ({ id, attempts }: Named & { attempts: number; last: string }) =>
       `Exceeded maximum number of retries. Exhausted all hosts available for retrying build failures for instance ${id} after ${attempts} attempts.`,
     mend: ({ last }: { last: string }) => `The last failure: ${last}`,
+  },
+  NetworkNotAllocated: {
+    status: 500,
+    kind: 'computeFault',
+    say: (_: { transient: true }) => 'The ports could not be had and are asked for again.',
   },
   VirtualInterfaceTimeout: {
     status: 500,

@@ -1,14 +1,54 @@
-// The [compute] table of the configuration: the conductor's options and the hosts' own. Names and defaults are Nova's.
+// The tables [compute], [notifications] and [image_cache] of the configuration. Names and defaults are Nova's.
 import type { OptionTables } from '@kilonova/base/options'
-import { agentOptions } from './agent/options.ts'
+import { agentOptions, imageCacheOptions } from './agent/options.ts'
+import { AUDIT_PERIOD } from './notifications/audit-period.ts'
+import { notificationOptions } from './notifications/options.ts'
 
 export const computeOptions = {
   compute: {
     ...agentOptions,
+    enable_instance_password: {
+      type: 'boolean',
+      default: true,
+      help: 'whether creating, rebuilding and rescuing a server answers its administrator password',
+    },
+    rescue_image_id: {
+      type: 'string',
+      default: '',
+      help: "image that servers are rescued with when the request names none; empty for the server's own",
+    },
+    rescue_timeout: {
+      type: 'integer',
+      default: 0,
+      min: 0,
+      help: 'seconds after which a rescued server is unrescued; 0 is never',
+    },
     force_config_drive: { type: 'boolean', default: false, help: 'give each new server a config drive' },
     default_availability_zone: { type: 'string', default: 'nova', help: 'zone of hosts that are in none' },
+    default_schedule_zone: {
+      type: 'string',
+      default: '',
+      help: 'zone of new servers whose request names none; empty: any',
+    },
     max_limit: { type: 'integer', default: 1000, min: 1, help: 'items of a list page at most' },
+    max_local_block_devices: {
+      type: 'integer',
+      default: 3,
+      min: -1,
+      help: 'local disks that a new server may have, root, ephemeral and swap together; -1 is any number',
+    },
     max_attempts: { type: 'integer', default: 3, min: 1, help: 'hosts that a build is tried on' },
+    heal_instance_info_cache_interval: {
+      type: 'integer',
+      default: -1,
+      help: 'seconds between looks at the ports of one server of each host; 0 is 60, negative is never',
+    },
+    network_allocate_retries: {
+      type: 'integer',
+      default: 0,
+      min: 0,
+      help: 'how often the ports of a new server are asked for again when that fails, after 1, 2, 4 … 30 seconds',
+    },
     vif_plugging_timeout: {
       type: 'integer',
       default: 300,
@@ -21,26 +61,46 @@ export const computeOptions = {
       help: 'fail a build whose ports do not become active in time',
     },
     shutdown_timeout: { type: 'integer', default: 60, min: 0, help: 'seconds that a guest may take to shut down' },
+    shutdown_terminate: {
+      type: 'boolean',
+      default: false,
+      help: 'servers made from now on are deleted, not stopped, when their guests power themselves off',
+    },
     wait_soft_reboot_seconds: {
       type: 'integer',
       default: 120,
       min: 0,
       help: 'seconds after which a soft reboot becomes a hard one',
     },
-    report_interval: { type: 'integer', default: 10, min: 1, help: 'seconds between the reports of a service' },
+    reclaim_instance_interval: {
+      type: 'integer',
+      default: 0,
+      help: 'seconds that deleted servers can still be restored; 0 deletes at once',
+    },
+    instance_usage_audit_period: {
+      type: 'string',
+      default: 'month',
+      pattern: AUDIT_PERIOD,
+      help: 'the audit period that notifications name: hour, day, month or year, with an offset such as month@15',
+    },
     service_down_time: {
       type: 'integer',
       default: 60,
       min: 2,
       help: 'seconds without report after which a service is down',
     },
-    enable_new_services: { type: 'boolean', default: true, help: 'whether new hosts get servers at once' },
-    update_resources_interval: {
+    graceful_shutdown_timeout: {
       type: 'integer',
-      default: 60,
-      min: 1,
-      help: 'seconds between the resource reports of a host',
+      default: 180,
+      min: 0,
+      help: 'seconds that work under way has to end in when the process is told to stop; it is taken up again later',
     },
+    resume_guests_state_on_host_boot: {
+      type: 'boolean',
+      default: false,
+      help: 'start again, after a host has booted, the guests that ran before; else their servers are stopped',
+    },
+    enable_new_services: { type: 'boolean', default: true, help: 'whether new hosts get servers at once' },
     sync_power_state_interval: {
       type: 'integer',
       default: 600,
@@ -48,9 +108,25 @@ export const computeOptions = {
     },
     sync_power_state_pool_size: {
       type: 'integer',
-      default: 5,
+      default: 100,
       min: 1,
       help: 'servers of a host that are compared at once, and hosts',
+    },
+    non_inheritable_image_properties: {
+      type: 'list',
+      default: ['cache_in_nova', 'bittorrent'],
+      help: "properties of a server's image that its snapshots do not get",
+    },
+    shelved_offload_time: {
+      type: 'integer',
+      default: 0,
+      min: -1,
+      help: 'seconds after which a shelved server leaves its host; 0 is at once, -1 never',
+    },
+    shelved_poll_interval: {
+      type: 'integer',
+      default: 3600,
+      help: 'seconds between looks for shelved servers whose time has come; 0 is 60, negative is never',
     },
     reserved_host_memory_mb: { type: 'integer', default: 512, min: 0, help: 'MB of a host that servers do not get' },
     reserved_host_disk_mb: {
@@ -60,9 +136,43 @@ export const computeOptions = {
       help: 'MB of disk of a host that servers do not get',
     },
     reserved_host_cpus: { type: 'integer', default: 0, min: 0, help: 'processors of a host that servers do not get' },
-    cpu_allocation_ratio: { type: 'number', default: 4, min: 0, help: 'virtual processors per processor of a host' },
-    ram_allocation_ratio: { type: 'number', default: 1, min: 0, help: 'virtual memory per memory of a host' },
-    disk_allocation_ratio: { type: 'number', default: 1, min: 0, help: 'virtual disk per disk of a host' },
+    cpu_allocation_ratio: {
+      type: 'number',
+      default: 0,
+      min: 0,
+      help: 'virtual processors per processor of a host; 0 leaves it to placement, where it can be changed host by host',
+    },
+    ram_allocation_ratio: {
+      type: 'number',
+      default: 0,
+      min: 0,
+      help: 'virtual memory per memory of a host; 0 leaves it to placement',
+    },
+    disk_allocation_ratio: {
+      type: 'number',
+      default: 0,
+      min: 0,
+      help: 'virtual disk per disk of a host; 0 leaves it to placement',
+    },
+    initial_cpu_allocation_ratio: {
+      type: 'number',
+      default: 4,
+      min: 0.001,
+      help: 'the ratio that a new host begins with where cpu_allocation_ratio is 0',
+    },
+    initial_ram_allocation_ratio: { type: 'number', default: 1, min: 0.001, help: 'likewise for memory' },
+    initial_disk_allocation_ratio: { type: 'number', default: 1, min: 0.001, help: 'likewise for disk' },
+    allow_resize_to_same_host: {
+      type: 'boolean',
+      default: false,
+      help: 'whether a resized server may stay on its host',
+    },
+    resize_confirm_window: {
+      type: 'integer',
+      default: 0,
+      min: 0,
+      help: 'seconds after which a resize or a migration is confirmed by itself; 0 is never',
+    },
     enabled_filters: {
       type: 'list',
       default: [
@@ -73,6 +183,22 @@ export const computeOptions = {
         'ServerGroupAffinityFilter',
       ],
       help: 'what a host must pass, in this order',
+    },
+    weight_classes: {
+      type: 'list',
+      default: ['all_weighers'],
+      help: 'what ranks the hosts that pass: names of weighers, or all_weighers',
+    },
+    host_subset_size: {
+      type: 'integer',
+      default: 1,
+      min: 1,
+      help: 'a server goes to one of so many of the best hosts, by chance',
+    },
+    shuffle_best_same_weighed_hosts: {
+      type: 'boolean',
+      default: false,
+      help: 'chance decides between the best hosts when they weigh the same',
     },
     ram_weight_multiplier: { type: 'number', default: 1, help: 'how much free memory counts; negative fills hosts up' },
     cpu_weight_multiplier: { type: 'number', default: 1, help: 'how much free processors count' },
@@ -109,6 +235,31 @@ export const computeOptions = {
       default: 1_000_000,
       help: 'how much failed builds count against a host, until one succeeds there',
     },
+    image_props_weight_multiplier: {
+      type: 'number',
+      default: 0,
+      help: 'how much servers of images with the same properties count; negative spreads them',
+    },
+    image_props_weight_setting: {
+      type: 'list',
+      default: [],
+      help: 'the image properties that count, as os_distro=2; all of them when empty',
+    },
+    limit_tenants_to_placement_aggregate: {
+      type: 'boolean',
+      default: false,
+      help: "servers of projects that aggregates' filter_tenant_id… name go to those aggregates alone",
+    },
+    placement_aggregate_required_for_tenants: {
+      type: 'boolean',
+      default: false,
+      help: 'with the option before: projects without an aggregate get no host',
+    },
+    enable_isolated_aggregate_filtering: {
+      type: 'boolean',
+      default: false,
+      help: 'aggregates with metadata trait:X=required take only servers whose flavor or image requires X',
+    },
     max_io_ops_per_host: {
       type: 'integer',
       default: 8,
@@ -138,6 +289,27 @@ export const computeOptions = {
       default: '.',
       help: 'AggregateImagePropertiesIsolation: what stands between the namespace and the rest of a key',
     },
+    novncproxy_base_url: {
+      type: 'string',
+      default: '',
+      help: "address of the VNC console's page as users reach it; empty: this cloud's own, where the caller reached it",
+    },
+    serial_console_base_url: {
+      type: 'string',
+      default: '',
+      help: "ws:// or wss:// address of serial consoles as users reach it; empty: this cloud's own",
+    },
+    allowed_origins: {
+      type: 'list',
+      default: [],
+      help: 'names of hosts whose pages may use consoles, besides the one that the console is asked of',
+    },
+    token_ttl: { type: 'integer', default: 600, min: 0, help: 'seconds in which a console must be connected to' },
+    enforce_session_timeout: {
+      type: 'boolean',
+      default: false,
+      help: 'end a console when its token_ttl is over; else it ends with the token that its user had from identity',
+    },
     quota_instances: { type: 'integer', default: 10, min: -1, help: 'servers per project; -1 is unlimited' },
     quota_cores: { type: 'integer', default: 20, min: -1, help: 'virtual processors per project' },
     quota_ram: { type: 'integer', default: 51200, min: -1, help: 'MB of memory per project' },
@@ -159,4 +331,6 @@ export const computeOptions = {
     quota_server_groups: { type: 'integer', default: 10, min: -1, help: 'server groups per project' },
     quota_server_group_members: { type: 'integer', default: 10, min: -1, help: 'servers per server group' },
   },
+  notifications: notificationOptions,
+  image_cache: imageCacheOptions,
 } as const satisfies OptionTables

@@ -1,43 +1,20 @@
 // Some of compute's routes behind a real API over a database in memory, for tests: callers are named by their tokens.
 import { computeManners } from '@kilonova/api/manners/compute'
 import type { Route } from '@kilonova/api/route'
-import type { Bearer } from '@kilonova/api/server'
 import { createApi } from '@kilonova/api/server'
+import type { Caller } from '@kilonova/api/testing-callers'
+import { authenticateCaller } from '@kilonova/api/testing-callers'
 import { VirtualClock } from '@kilonova/base/clock'
 import { readConfig } from '@kilonova/base/options'
 import { systemRandom } from '@kilonova/base/random'
 import type { Store } from '@kilonova/store/store'
 import { memoryStore } from '@kilonova/store/testing'
 import type { Compute } from './compute.ts'
+import { Notifications } from './notifications/notifications.ts'
 import { computeOptions } from './options.ts'
 import { policy } from './policy.ts'
 import { computeSchema } from './schema/compute-schema.ts'
 import { MAX_VERSION, MIN_VERSION } from './versions.ts'
-
-export const PROJECTS = { alice: 'a'.repeat(32), bob: 'b'.repeat(32), admin: 'c'.repeat(32), guest: 'a'.repeat(32) }
-export type Caller = keyof typeof PROJECTS
-
-const ROLES: Record<Caller, string[]> = {
-  alice: ['member', 'reader'],
-  bob: ['member', 'reader'],
-  guest: ['reader'],
-  admin: ['admin', 'manager', 'member', 'reader'],
-}
-
-function bearerOf(caller: Caller): Bearer {
-  return {
-    userId: caller,
-    userName: caller,
-    userDomainId: 'default',
-    projectId: PROJECTS[caller],
-    projectName: caller,
-    projectDomainId: 'default',
-    domainId: null,
-    systemScope: null,
-    roles: ROLES[caller],
-    isAdmin: caller === 'admin',
-  }
-}
 
 export interface Reply {
   status: number
@@ -71,18 +48,18 @@ export interface Setting {
   parts?: Partial<Compute>
 }
 
-/** Compute has its store, clock, random, options and the parts given; nothing else. */
+/** Compute has its store, clock, random, options, notifications and the parts given; nothing else. */
 export async function startApi(
   routes: readonly Route<Compute>[],
   { toml = '', store: given, parts = {} }: Setting = {},
 ): Promise<ApiUnderTest> {
   const store = given ?? (await memoryStore(computeSchema))
   const clock = new VirtualClock()
-  const options = readConfig(computeOptions, toml).compute
-  const compute = { store, clock, random: systemRandom, options, ...parts } as unknown as Compute
-  const api = createApi({
-    authenticate: async (token) => (token in PROJECTS ? bearerOf(token as Caller) : undefined),
-  })
+  const read = readConfig(computeOptions, toml)
+  const notifications = new Notifications({ options: read.notifications, host: 'control' })
+  const common = { store, clock, random: systemRandom, options: read.compute, notifications }
+  const compute = { ...common, ...parts } as unknown as Compute
+  const api = createApi({ authenticate: authenticateCaller })
   api.mount({ manners: computeManners({ min: MIN_VERSION, max: MAX_VERSION }), policy, routes, deps: compute })
 
   async function ask(request: string, { as = 'alice', version, body }: Asked = {}): Promise<Reply> {

@@ -19,7 +19,7 @@ export async function inventoryOf(host: string): Promise<HostInventory> {
 export async function addHost(compute: Compute, host: string): Promise<{ serviceId: string; nodeId: string }> {
   const inventory = await inventoryOf(host)
   const serviceId = await reportService(compute, { host, binary: 'nova-compute' })
-  await reportNode(compute, serviceId, host, inventory)
+  await reportNode(compute, { serviceId, host, inventory })
   return { serviceId, nodeId: inventory.uuid }
 }
 
@@ -64,6 +64,7 @@ async function plainServer(compute: Compute): Promise<Omit<ServerRow, 'flavor_js
     keys_json: '[]',
     user_data: null,
     admin_pass: null,
+    files_json: null,
     encrypted_password: '',
     config_drive: 0,
     metadata_json: '{}',
@@ -74,12 +75,15 @@ async function plainServer(compute: Compute): Promise<Omit<ServerRow, 'flavor_js
     network_info_json: '[]',
     disks_json: '[]',
     devices_json: '[]',
+    rescue_json: null,
+    trusted_certs_json: null,
     disk_config: 'AUTO',
     access_ip_v4: null,
     access_ip_v6: null,
     reservation_id: 'r-1',
     launch_index: 0,
     root_device_name: null,
+    shutdown_terminate: 0,
     locked_by: null,
     locked_reason: null,
     launched_at: now,

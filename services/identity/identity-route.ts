@@ -1,7 +1,7 @@
 // `route` for identity's resources, and what their bodies share.
 import { routeOf } from '@kilonova/api/route'
+import { Type } from '@kilonova/api/type'
 import { closed } from '@kilonova/api/versions'
-import { Type } from 'typebox'
 import type { Identity } from './identity.ts'
 import { policy } from './policy.ts'
 

@@ -2,8 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Api, Bearer } from '@kilonova/api/server'
+import type { Api } from '@kilonova/api/server'
 import { createApi } from '@kilonova/api/server'
+import type { Caller } from '@kilonova/api/testing-callers'
+import { authenticateCaller, bearerOf } from '@kilonova/api/testing-callers'
 import type { Clock } from '@kilonova/base/clock'
 import { makeContext, type RequestContext } from '@kilonova/base/context'
 import { readConfig } from '@kilonova/base/options'
@@ -12,31 +14,6 @@ import { type ImageOptions, imageOptions } from './options.ts'
 import { createImageService, type ImageService } from './service.ts'
 
 export const PATCH_TYPE = 'application/openstack-images-v2.1-json-patch'
-export const PROJECTS = { alice: 'a'.repeat(32), bob: 'b'.repeat(32), admin: 'c'.repeat(32), guest: 'a'.repeat(32) }
-export type Caller = keyof typeof PROJECTS
-
-const ROLES: Record<Caller, string[]> = {
-  alice: ['member', 'reader'],
-  bob: ['member', 'reader'],
-  guest: ['reader'],
-  admin: ['admin', 'manager', 'member', 'reader'],
-}
-
-function bearerOf(caller: Caller): Bearer {
-  return {
-    userId: caller,
-    userName: caller,
-    userDomainId: 'default',
-    projectId: PROJECTS[caller],
-    projectName: caller,
-    projectDomainId: 'default',
-    domainId: null,
-    systemScope: null,
-    roles: ROLES[caller],
-    isAdmin: caller === 'admin',
-  }
-}
-
 export function contextOf(caller: Caller): RequestContext {
   return makeContext(bearerOf(caller))
 }
@@ -84,7 +61,7 @@ export async function startService({ store, options, directory, clock }: TestSer
   const all = { ...readConfig({ image: imageOptions }).image, reserved_space_mb: 0, ...options }
   const service = createImageService({ store, directory: images, options: all, ...(clock ? { clock } : {}) })
   await service.start()
-  const api = createApi({ authenticate: async (token) => (token in PROJECTS ? bearerOf(token as Caller) : undefined) })
+  const api = createApi({ authenticate: authenticateCaller })
   api.mount(service.api)
   const ask = (method: Method, path: string, asked: Asked = {}): Promise<Reply> => inject(api, method, path, asked)
   return {

@@ -19,6 +19,9 @@ export interface Range {
   end: bigint
 }
 
+/** Each link that carries IPv6 has to carry packets of that size. */
+export const LEAST_IPV6_MTU = 1280
+
 const DOTTED = /^\d{1,3}(\.\d{1,3}){3}$/
 
 /** Undefined for what is no plain address: no zone, no port, four decimal parts for IPv4. */

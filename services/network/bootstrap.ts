@@ -15,8 +15,8 @@ export interface NetworkBootstrap {
   adminProjectId: string
   /** Such as `10.0.0.0/24`. */
   privateCidr: string
-  /** Unused on the host, such as `172.24.4.0/24`: the host holds its first address. */
-  publicCidr: string
+  /** Unused on the host, such as `172.24.4.0/24`: the host holds its first address. Looked for only if it is needed. */
+  publicCidr: string | (() => Promise<string>)
   /** What guests ask for names; none: the DHCP server's own. */
   dnsNameservers?: string[]
 }
@@ -28,17 +28,18 @@ export async function bootstrapNetwork(network: Network, wish: NetworkBootstrap)
   const known = () =>
     tables(network).selectFrom('network_bootstrapped').select('name').where('name', '=', DONE).executeTakeFirst()
   if (await known()) return
+  const publicCidr = typeof wish.publicCidr === 'string' ? wish.publicCidr : await wish.publicCidr()
   try {
     await network.store.transaction(async () => {
       await tables(network).insertInto('network_bootstrapped').values({ name: DONE }).execute()
-      await makeNetworks(network, wish)
+      await makeNetworks(network, { ...wish, publicCidr })
     })
   } catch (error) {
     if (!(isDuplicate(error) && (await known()))) throw error
   }
 }
 
-async function makeNetworks(network: Network, wish: NetworkBootstrap): Promise<void> {
+async function makeNetworks(network: Network, wish: NetworkBootstrap & { publicCidr: string }): Promise<void> {
   const { demoProjectId: demo, adminProjectId: admin, privateCidr, publicCidr, dnsNameservers } = wish
   const inside = await insertNetwork(network, demo, { name: 'private' })
   await tables(network).insertInto('network_grants').values({ network_id: inside.id, project_id: admin }).execute()

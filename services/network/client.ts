@@ -1,8 +1,15 @@
 // How other services ask network, in process.
 import type { RequestContext } from '@kilonova/base/context'
+import { provideTopology } from './auto-allocated-topology/topology.ts'
 import { allPorts, portStatuses, portsOfDevice, vifsOf } from './conductor/network-info.ts'
-import { groupIds, planNics } from './conductor/plan-nics.ts'
-import { bindServerPort, createServerPort, deleteServerPort, unbindServerPort } from './conductor/server-ports.ts'
+import { groupIds, nicOn, planNics } from './conductor/plan-nics.ts'
+import {
+  bindServerPort,
+  createServerPort,
+  deleteServerPort,
+  takeOffHost,
+  unbindServerPort,
+} from './conductor/server-ports.ts'
 import type { Network } from './network.ts'
 
 /** One NIC as a create request names it. */
@@ -89,13 +96,16 @@ export interface AuditedPort {
 export interface NetworkClient {
   /**
    * Checks what a create request names and answers, NIC by NIC, what will be used. Null and `auto` take the one network
-   * that the project has: none → no NIC, several → 409 NetworkAmbiguous. `count` is the number of servers.
+   * that the project has: none → no NIC, several → 409 NetworkAmbiguous. With `auto` and no network, one can be had from
+   * `autoAllocatedNic`. `count` is the number of servers.
    */
   validateRequested(
     context: RequestContext,
     requested: readonly RequestedNetwork[] | 'auto' | 'none' | null,
     options: { count: number },
   ): Promise<PlannedNic[]>
+  /** The network that the project is given because it has none: made if it is not there. */
+  autoAllocatedNic(context: RequestContext): Promise<PlannedNic>
   /** The ids of the caller's groups. Unknown: 400. Several of one name: 409. */
   validateSecurityGroups(context: RequestContext, namesOrIds: readonly string[]): Promise<string[]>
   /** Makes the port under the caller's project, or finds it and binds it to the host. */
@@ -104,6 +114,8 @@ export interface NetworkClient {
   bindPort(context: RequestContext, port: PortDevice & { portId: string }): Promise<void>
   /** A given port goes back to its owner. No error when it is gone. */
   unbindPort(context: RequestContext, port: { portId: string }): Promise<void>
+  /** A port stays its device's, and is bound to no host. No error when it is gone. */
+  takeOffHost(context: RequestContext, port: { portId: string }): Promise<void>
   /** No error when it is gone. */
   deletePort(context: RequestContext, port: { portId: string }): Promise<void>
   /** By port id. */
@@ -126,10 +138,12 @@ export interface NetworkEvent {
 export function networkClient(network: Network): NetworkClient {
   return {
     validateRequested: (context, requested, { count }) => planNics(network, context, requested, count),
+    autoAllocatedNic: async (context) => nicOn(await provideTopology(network, context.projectId ?? '')),
     validateSecurityGroups: (context, namesOrIds) => groupIds(network, context, namesOrIds),
     createPort: (context, port) => createServerPort(network, context, port),
     bindPort: (_, port) => bindServerPort(network, port),
     unbindPort: (_, { portId }) => unbindServerPort(network, portId),
+    takeOffHost: (_, { portId }) => takeOffHost(network, portId),
     deletePort: (_, { portId }) => deleteServerPort(network, portId),
     portStatuses: (portIds) => portStatuses(network, portIds),
     vifs: (portIds) => vifsOf(network, portIds),

@@ -18,6 +18,11 @@ const conflict = (kind: string) => ({ status: 409, kind }) as const
 
 const general = {
   BadRequest: { ...bad(''), say: ({ message }: Said) => message },
+  /** A value that is no possible one, whatever else the request says. */
+  InvalidAttribute: {
+    ...bad(''),
+    say: ({ name, reason }: { name: string; reason: string }) => `Invalid input for ${name}. Reason: ${reason}.`,
+  },
   InvalidInput: { ...bad('InvalidInput'), say: ({ message }: Said) => `Invalid input for operation: ${message}.` },
   Forbidden: { status: 403, kind: 'PolicyNotAuthorized', say: ({ message }: Said) => message },
   OverQuota: {
@@ -47,17 +52,37 @@ const networks = {
   },
   InvalidSharedSetting: {
     ...conflict('InvalidSharedSetting'),
-    say: ({ id }: Named) => `Unable to reconfigure sharing settings for network ${id}. Multiple tenants are using it.`,
+    say: ({ id }: Named) => `Unable to reconfigure sharing settings for network ${id}. Multiple projects are using it.`,
   },
   ExternalNetworkInUse: {
     ...conflict('ExternalNetworkInUse'),
     say: ({ id }: Named) =>
       `External network ${id} cannot be updated to be made non-external, since it has existing gateway ports.`,
   },
+  AutoAllocationFailure: {
+    ...conflict('AutoAllocationFailure'),
+    say: ({ why }: { why: string }) => `Deployment error: ${why}.`,
+    mend: () => 'Ask the operator for an external network that every project may use.',
+  },
   SubnetNotFound: { ...notFound('SubnetNotFound'), say: ({ id }: Named) => `Subnet ${id} could not be found.` },
   SubnetInUse: {
     ...conflict('SubnetInUse'),
     say: ({ id, why }: Named & { why: string }) => `Unable to complete operation on subnet ${id}: ${why}.`,
+  },
+  NetworkMTUSubnetConflict: {
+    ...conflict('NetworkMTUSubnetConflict'),
+    say: ({ id, least }: Named & { least: number }) =>
+      `MTU of ${id} is not valid, subnet requires a minimum of ${least}`,
+  },
+  DNSNameServersExhausted: {
+    ...bad('DNSNameServersExhausted'),
+    say: ({ id, most }: Named & { most: number }) =>
+      `Unable to complete operation for ${id}. The number of DNS nameservers exceeds the limit ${most}.`,
+  },
+  HostRoutesExhausted: {
+    ...bad('HostRoutesExhausted'),
+    say: ({ id, most }: Named & { most: number }) =>
+      `Unable to complete operation for ${id}. The number of host routes exceeds the limit ${most}.`,
   },
   InvalidAllocationPool: {
     ...bad('InvalidAllocationPool'),
@@ -96,6 +121,11 @@ const ports = {
     ...bad('InvalidIpForSubnet'),
     say: ({ address }: { address: string }) => `IP address ${address} is not a valid IP for the specified subnet.`,
   },
+  AllocationOnAutoAddressSubnet: {
+    ...bad('AllocationOnAutoAddressSubnet'),
+    say: ({ address, subnetId }: { address: string; subnetId: string }) =>
+      `IPv6 address ${address} cannot be directly assigned to a port on subnet ${subnetId} as the subnet is configured for automatic addresses`,
+  },
   InvalidIpForAllocationPools: {
     ...bad('InvalidIpForAllocationPools'),
     say: ({ address, subnetId, pools }: { address: string; subnetId: string; pools: string[] }) =>
@@ -119,18 +149,18 @@ const ports = {
   },
   MacAddressGenerationFailure: {
     status: 503,
-    kind: 'MacAddressGenerationFailure',
+    kind: 'NetworkMacAddressGenerationFailure',
     say: ({ id }: Named) => `Unable to generate unique mac on network ${id}.`,
   },
   PortBound: {
     ...conflict('PortBound'),
-    say: ({ id, vifType }: Named & { vifType: string }) =>
-      `Unable to complete operation on port ${id}, port is already bound, port type: ${vifType}.`,
+    say: ({ id, vifType, before, after }: Named & Record<'vifType' | 'before' | 'after', string>) =>
+      `Unable to complete operation on port ${id}, port is already bound, port type: ${vifType}, old_mac ${before}, new_mac ${after}.`,
   },
   PortInUse: {
     ...conflict('PortInUse'),
-    say: ({ id, deviceId }: Named & { deviceId: string }) =>
-      `Unable to complete operation on port ${id}. Port already has an attached device ${deviceId}.`,
+    say: ({ id, networkId, deviceId }: Named & Record<'networkId' | 'deviceId', string>) =>
+      `Unable to complete operation on port ${id} for network ${networkId}. Port already has an attached device ${deviceId}.`,
   },
   ServicePortInUse: {
     ...conflict('ServicePortInUse'),
@@ -180,6 +210,11 @@ const routers = {
     ...notFound('RouterInterfaceNotFoundForSubnet'),
     say: ({ id, subnetId }: Named & { subnetId: string }) => `Router ${id} has no interface on subnet ${subnetId}`,
   },
+  SubnetMismatchForPort: {
+    ...bad('SubnetMismatchForPort'),
+    say: ({ portId, subnetId }: Record<'portId' | 'subnetId', string>) =>
+      `Subnet on port ${portId} does not match the requested subnet ${subnetId}.`,
+  },
   RouterInterfaceInUseByFloatingIP: {
     ...conflict('RouterInterfaceInUseByFloatingIP'),
     say: ({ id, subnetId }: Named & { subnetId: string }) =>
@@ -217,8 +252,14 @@ const routers = {
   },
   FloatingIPPortAlreadyAssociated: {
     ...conflict('FloatingIPPortAlreadyAssociated'),
-    say: ({ address, portId, fixedIp, networkId }: Record<'address' | 'portId' | 'fixedIp' | 'networkId', string>) =>
-      `Cannot associate floating IP ${address} with port ${portId} using fixed IP ${fixedIp}, as that fixed IP already has a floating IP on external network ${networkId}.`,
+    say: ({
+      id,
+      address,
+      portId,
+      fixedIp,
+      networkId,
+    }: Named & Record<'address' | 'portId' | 'fixedIp' | 'networkId', string>) =>
+      `Cannot associate floating IP ${address} (${id}) with port ${portId} using fixed IP ${fixedIp}, as that fixed IP already has a floating IP on external network ${networkId}.`,
   },
 } satisfies FaultTable
 
@@ -270,9 +311,18 @@ const securityGroups = {
     ...bad('SecurityGroupProtocolRequiredWithPorts'),
     say: () => 'Must also specify protocol if port range is given.',
   },
-  SecurityGroupRemoteGroupAndRemoteIpPrefix: {
-    ...bad('SecurityGroupRemoteGroupAndRemoteIpPrefix'),
-    say: () => 'Only remote_ip_prefix or remote_group_id may be provided.',
+  SecurityGroupMultipleRemoteEntites: {
+    ...bad('SecurityGroupMultipleRemoteEntites'),
+    say: () => 'Only one of remote_ip_prefix or remote_group_id or remote_address_group_id may be provided.',
+  },
+  SecurityGroupInvalidProtocolForPort: {
+    ...bad('SecurityGroupInvalidProtocolForPort'),
+    say: ({ protocol }: { protocol: string }) =>
+      `Ports cannot be specified for protocol ${protocol}. Ports are only supported for DCCP, SCTP, TCP, UDP, UDPLITE.`,
+  },
+  InvalidCIDR: {
+    ...bad('InvalidCIDR'),
+    say: ({ text }: { text: string }) => `Invalid CIDR ${text} given as IP prefix.`,
   },
   SecurityGroupRuleInvalidProtocol: {
     ...bad('SecurityGroupRuleInvalidProtocol'),

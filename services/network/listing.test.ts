@@ -200,8 +200,8 @@ it('wrong bodies are told what is wrong with them', () =>
       /Invalid input for name\. Reason: 5 is not of type 'string'/,
     )
     assert.match(
-      await said('/v2.0/networks', { network: { admin_state_up: 'False' } }),
-      /Invalid input for admin_state_up/,
+      await said('/v2.0/networks', { network: { admin_state_up: 'down' } }),
+      /Invalid input for admin_state_up\. Reason: 'down' cannot be converted to boolean/,
     )
     assert.match(await said('/v2.0/networks', {}), /^400 HTTPBadRequest Resource body required/)
     assert.match(await said('/v2.0/networks', '[]'), /^400/)
@@ -209,7 +209,7 @@ it('wrong bodies are told what is wrong with them', () =>
     assert.match(await said('/v2.0/networks', { network: { mtu: 9000 } }), /^400 InvalidInput .*maximum is 1500/)
     assert.match(await said('/v2.0/networks', { network: { name: 'x'.repeat(256) } }), /^400/)
     const pairs = { network_id: networkId, allowed_address_pairs: [{ ip_address: 'x' }] }
-    assert.match(await said('/v2.0/ports', { port: pairs }), /^400 InvalidInput .*'x' is not a valid IP address/)
+    assert.match(await said('/v2.0/ports', { port: pairs }), /^400 HTTPBadRequest .*'x' is not a valid IP address/)
     const option = { opt_name: 'a', opt_value: 'b\ndhcp-script=/bin/sh' }
     assert.match(await said('/v2.0/ports', { port: { network_id: networkId, extra_dhcp_opts: [option] } }), /^400/)
     const owner = { network_id: networkId, device_owner: 'network:router_interface' }
@@ -218,6 +218,25 @@ it('wrong bodies are told what is wrong with them', () =>
       await said('/v2.0/ports', { port: { network_id: networkId, mac_address: '01:00:00:00:00:01' } }),
       /^400/,
     )
+  }))
+
+it('numbers and truths may come as text, as the openstack client sends them', () =>
+  inCloud(async (cloud) => {
+    const asked = { mtu: '1400', admin_state_up: 'False', shared: 0 }
+    const { network } = await cloud.must('POST', '/v2.0/networks', MEMBER, { network: asked })
+    assert.deepEqual([network.mtu, network.admin_state_up, network.shared], [1400, false, false])
+    const { quota } = await cloud.must('PUT', '/v2.0/quotas/demo', ADMIN, { quota: { port: '7', subnet: '-1' } })
+    assert.deepEqual([quota.port, quota.subnet], [7, -1])
+    for (const [mtu, why] of [
+      ['many', "'many' is not an integer"],
+      ['-1', "'-1' is less than the minimum of 0"],
+      [1.5, '1.5 is not an integer'],
+      [null, 'None is not an integer'],
+    ]) {
+      const { status, body } = await cloud.ask('POST', '/v2.0/networks', MEMBER, { network: { mtu } })
+      assert.equal(status, 400)
+      assert.match(body.NeutronError.message, new RegExp(`Invalid input for mtu. Reason: ${why}`))
+    }
   }))
 
 it('extensions are shown only where they work', () =>

@@ -17,6 +17,11 @@ export const networkOptions = {
     default: false,
     help: 'refuse addresses outside the allocation pools of their subnet',
   },
+  auto_allocated_cidr: {
+    type: 'string',
+    default: '10.0.0.0/26',
+    help: 'subnet of the network that a project without networks is given when a server asks for one',
+  },
   default_availability_zone: { type: 'string', default: 'nova', help: 'zone of networks and routers' },
   agent_down_time: {
     type: 'integer',

@@ -72,6 +72,9 @@ export const policy = {
   create_security_group_rule: write,
   delete_security_group_rule: write,
 
+  get_auto_allocated_topology: read,
+  delete_auto_allocated_topology: write,
+
   get_tags: read,
   update_tags: write,
 

@@ -64,20 +64,20 @@ describe('network', () => {
     const id = await bareNetwork()
     const cases: [object, string][] = [
       [{ cidr: '10.0.0.0/24', ip_version: 6 }, '400 InvalidInput'],
-      [{ cidr: '10.0.0.5/24' }, '400 InvalidInput'],
-      [{ cidr: '10.0.0.0' }, '400 InvalidInput'],
+      [{ cidr: '10.0.0.5/24' }, '400 HTTPBadRequest'],
+      [{ cidr: '10.0.0.0' }, '400 HTTPBadRequest'],
       [{ cidr: '10.0.0.0/31' }, '400 InvalidInput'],
       [{ cidr: '224.0.0.0/24' }, '400 InvalidInput'],
       [{ cidr: '127.0.0.0/24' }, '400 InvalidInput'],
       [{ cidr: '10.0.0.0/24', gateway_ip: '10.0.0.255' }, '400 InvalidInput'],
       [{ cidr: '10.0.0.0/24', gateway_ip: '10.1.0.1' }, '400 InvalidInput'],
-      [{ cidr: '10.0.0.0/24', dns_nameservers: ['x'] }, '400 InvalidInput'],
-      [{ cidr: '10.0.0.0/24', dns_nameservers: ['1.1.1.1', '1.1.1.1'] }, '400 InvalidInput'],
+      [{ cidr: '10.0.0.0/24', dns_nameservers: ['x'] }, '400 HTTPBadRequest'],
+      [{ cidr: '10.0.0.0/24', dns_nameservers: ['1.1.1.1', '1.1.1.1'] }, '400 HTTPBadRequest'],
       [
         { cidr: '10.0.0.0/24', dns_nameservers: ['1.1.1.1', '2.1.1.1', '3.1.1.1', '4.1.1.1', '5.1.1.1', '6.1.1.1'] },
-        '400 InvalidInput',
+        '400 DNSNameServersExhausted',
       ],
-      [{ cidr: '10.0.0.0/24', host_routes: [{ destination: '10.2.0.0/16', nexthop: 'x' }] }, '400 InvalidInput'],
+      [{ cidr: '10.0.0.0/24', host_routes: [{ destination: '10.2.0.0/16', nexthop: 'x' }] }, '400 HTTPBadRequest'],
       [
         { cidr: '10.0.0.0/24', allocation_pools: [{ start: '10.0.0.9', end: '10.0.0.5' }] },
         '400 InvalidAllocationPool',
@@ -256,7 +256,7 @@ describe('network', () => {
     const first = (await make({ port_id: port.id })).body.floatingip
     assert.equal(first.fixed_ip_address, port.fixed_ips[0].ip_address)
     assert.equal(said(await make({ port_id: port.id })), '409 FloatingIPPortAlreadyAssociated')
-    assert.equal(said(await make({ port_id: port.id, fixed_ip_address: '10.0.0.249' })), '400 BadRequest')
+    assert.equal(said(await make({ port_id: port.id, fixed_ip_address: '10.9.9.9' })), '400 BadRequest')
     const put = (floatingip: object) => cloud.ask('PUT', `/v2.0/floatingips/${first.id}`, MEMBER, { floatingip })
     assert.equal((await put({ description: 'x' })).body.floatingip.port_id, port.id, 'what is not named stays')
     const loose = (await put({ port_id: null })).body.floatingip
@@ -310,7 +310,7 @@ describe('network', () => {
       [{ protocol: 'tcp', port_range_min: 30 }, '400 SecurityGroupInvalidPortRange'],
       [{ protocol: 'tcp', port_range_min: 0, port_range_max: 70000 }, '400 SecurityGroupInvalidPortValue'],
       [{ port_range_min: 1, port_range_max: 2 }, '400 SecurityGroupProtocolRequiredWithPorts'],
-      [{ protocol: 'ah', port_range_min: 1, port_range_max: 2 }, '400 InvalidInput'],
+      [{ protocol: 'ah', port_range_min: 1, port_range_max: 2 }, '400 SecurityGroupInvalidProtocolForPort'],
       [{ protocol: 'nonsense' }, '400 SecurityGroupRuleInvalidProtocol'],
       [{ protocol: 256 }, '400 SecurityGroupRuleInvalidProtocol'],
       [{ protocol: 'icmp', port_range_min: 8, port_range_max: 0 }, '201'],
@@ -319,10 +319,10 @@ describe('network', () => {
       [{ protocol: 'icmpv6' }, '400 SecurityGroupEthertypeConflictWithProtocol'],
       [{ protocol: 'icmpv6', ethertype: 'IPv6' }, '201'],
       [{ remote_ip_prefix: 'fd00::/8' }, '400 SecurityGroupRuleParameterConflict'],
-      [{ remote_ip_prefix: 'x' }, '400 InvalidInput'],
+      [{ remote_ip_prefix: 'x' }, '400 InvalidCIDR'],
       [{ remote_ip_prefix: '10.0.0.5/24' }, '201'],
       [{ remote_ip_prefix: '10.0.0.0/24' }, '409 SecurityGroupRuleExists'],
-      [{ remote_ip_prefix: '10.0.0.0/24', remote_group_id: group.id }, '400 SecurityGroupRemoteGroupAndRemoteIpPrefix'],
+      [{ remote_ip_prefix: '10.0.0.0/24', remote_group_id: group.id }, '400 SecurityGroupMultipleRemoteEntites'],
       [{ remote_group_id: group.id }, '201'],
       [{ remote_group_id: '11111111-2222-4333-8444-555555555555' }, '404 SecurityGroupNotFound'],
       [{ direction: 'sideways' }, '400 HTTPBadRequest'],

@@ -5,6 +5,7 @@ import { type Random, systemRandom } from '@kilonova/base/random'
 import type { Bus } from '@kilonova/bus/bus'
 import type { Store } from '@kilonova/store/store'
 import { agentRoutes } from './agents/routes.ts'
+import { autoAllocatedTopologyRoutes } from './auto-allocated-topology/routes.ts'
 import { Changes } from './changes.ts'
 import type { NetworkClient } from './client.ts'
 import { networkClient } from './client.ts'
@@ -35,6 +36,7 @@ const ROUTES = [
   ...quotaRoutes,
   ...agentRoutes,
   ...tagRoutes,
+  ...autoAllocatedTopologyRoutes,
 ]
 
 export interface NetworkServiceOptions {

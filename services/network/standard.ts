@@ -1,7 +1,8 @@
 // What every resource of the API has: ids, owner, times, revision, description, tags.
+
+import { Type } from '@kilonova/api/type'
 import type { RequestContext } from '@kilonova/base/context'
 import type { Flag } from '@kilonova/store/store'
-import { Type } from 'typebox'
 import { fault } from './faults.ts'
 import type { Network } from './network.ts'
 import type { StandardColumns } from './schema/tables.ts'

@@ -142,7 +142,7 @@ export async function eventually<T>(look: () => Promise<T> | T): Promise<T> {
     try {
       return await look()
     } catch (error) {
-      if (attempt === 100) throw error
+      if (attempt === 3000) throw error
       await systemClock.sleep(20)
     }
   }
@@ -167,7 +167,7 @@ export async function makeRouter(cloud: TestCloud, caller: Caller, subnetId: str
   const outside = await makeNetwork(cloud, ADMIN, {
     cidr: '172.24.4.0/24',
     network: { 'router:external': true },
-    subnet: { enable_dhcp: false },
+    subnet: { enable_dhcp: false, allocation_pools: [{ start: '172.24.4.100', end: '172.24.4.200' }] },
   })
   const external_gateway_info = { network_id: outside.networkId }
   const { router } = await cloud.must('POST', '/v2.0/routers', caller, { router: { name: 'r', external_gateway_info } })

@@ -82,6 +82,8 @@ export interface PlacementClient {
   ensureProvider(provider: { id: string; name: string; parentId?: string }): Promise<void>
   /** Replaces all inventories. Zero totals are left out; a class in use cannot be: InventoryInUse. */
   setInventories(providerId: string, inventories: Record<string, InventoryInfo>): Promise<void>
+  /** With every field. Empty for an unknown provider. */
+  inventoriesOf(providerId: string): Promise<Record<string, Required<InventoryInfo>>>
   setTraits(providerId: string, traits: readonly string[]): Promise<void>
   setAggregates(providerId: string, aggregateIds: readonly string[]): Promise<void>
   /** Gone once it returns. Throws ResourceProviderInUse, or CannotDeleteParent while it has children. */
@@ -95,15 +97,21 @@ export interface PlacementClient {
    * (not in the inventory's units), NoInventory or AllocationProviderUnknown.
    */
   claim(claim: Claim): Promise<void>
+  /** As `claim`, for several consumers at once: all of it or nothing. Without allocations a consumer is released. */
+  claimTogether(claims: readonly Claim[]): Promise<void>
   /** The consumer uses nothing any more. No error if it did not. */
   release(consumerId: string): Promise<void>
 
   /** Empty for an unknown consumer. */
   allocationsOf(consumerId: string): Promise<Allocations>
+  /** By consumer: what it uses of the provider. */
+  consumersOf(providerId: string): Promise<Map<string, Amounts>>
   /** What each class of the provider is used, zero for unused ones. */
   usages(providerId: string): Promise<Amounts>
   /** Every allocation there is, by consumer: for the audit. */
   allAllocations(): Promise<Map<string, Allocations>>
+  /** Of each that is the root of a tree: itself and all below it. */
+  providersOfTrees(rootIds: readonly string[]): Promise<string[]>
   /** By provider; unknown providers are left out. */
   summaries(providerIds: readonly string[]): Promise<Map<string, ProviderSummary>>
 }

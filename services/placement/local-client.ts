@@ -1,9 +1,9 @@
 // The client for whoever lives in the same process as placement.
 import { findCandidates } from './allocation-candidates/find.ts'
 import type { FoundCandidate, Request } from './allocation-candidates/request.ts'
-import { summariesOf } from './allocation-candidates/summaries.ts'
+import { providersOfTrees, summariesOf } from './allocation-candidates/summaries.ts'
 import { replaceAllocations } from './allocations/replace.ts'
-import { allAllocations, allocationsOf } from './allocations/store.ts'
+import { allAllocations, allocationsOf, consumersOfProvider } from './allocations/store.ts'
 import type {
   Allocations,
   Amounts,
@@ -14,7 +14,7 @@ import type {
   PlacementClient,
   ProviderSummary,
 } from './client.ts'
-import { type Inventory, inventoryDefaults, setInventories } from './inventories/store.ts'
+import { type Inventory, inventoriesOf, inventoryDefaults, setInventories } from './inventories/store.ts'
 import type { Placement } from './placement.ts'
 import { ensureClasses } from './resource-classes/store.ts'
 import { setAggregates } from './resource-providers/aggregates.ts'
@@ -50,6 +50,11 @@ export class LocalPlacementClient implements PlacementClient {
     await setInventories(this.#placement, providerId, Object.fromEntries(rows))
   }
 
+  async inventoriesOf(providerId: string): Promise<Record<string, Required<InventoryInfo>>> {
+    const rows = await inventoriesOf(this.#placement, [providerId])
+    return Object.fromEntries(rows.map((row) => [row.resource_class, inventoryInfoOf(row)]))
+  }
+
   async setTraits(providerId: string, traits: readonly string[]): Promise<void> {
     await ensureTraits(this.#placement, traits)
     await setTraits(this.#placement, providerId, traits)
@@ -71,12 +76,22 @@ export class LocalPlacementClient implements PlacementClient {
     return replaceAllocations(this.#placement, [{ ...claim, consumerType }])
   }
 
+  claimTogether(claims: readonly Claim[]): Promise<void> {
+    const typed = claims.map(({ consumerType = 'INSTANCE', ...claim }) => ({ ...claim, consumerType }))
+    return replaceAllocations(this.#placement, typed)
+  }
+
   release(consumerId: string): Promise<void> {
     return replaceAllocations(this.#placement, [{ consumerId, projectId: '', userId: '', allocations: {} }])
   }
 
   allocationsOf(consumerId: string): Promise<Allocations> {
     return allocationsOf(this.#placement, consumerId)
+  }
+
+  async consumersOf(providerId: string): Promise<Map<string, Amounts>> {
+    const consumers = await consumersOfProvider(this.#placement, providerId)
+    return new Map([...consumers].map(([id, { resources }]) => [id, resources]))
   }
 
   async usages(providerId: string): Promise<Amounts> {
@@ -86,6 +101,10 @@ export class LocalPlacementClient implements PlacementClient {
 
   allAllocations(): Promise<Map<string, Allocations>> {
     return allAllocations(this.#placement)
+  }
+
+  providersOfTrees(rootIds: readonly string[]): Promise<string[]> {
+    return providersOfTrees(this.#placement, rootIds)
   }
 
   summaries(providerIds: readonly string[]): Promise<Map<string, ProviderSummary>> {
@@ -102,6 +121,17 @@ function inventoryOf(info: InventoryInfo): Inventory {
     max_unit: info.maxUnit ?? max_unit,
     step_size: info.stepSize ?? step_size,
     allocation_ratio: info.allocationRatio ?? allocation_ratio,
+  }
+}
+
+function inventoryInfoOf(row: Inventory): Required<InventoryInfo> {
+  return {
+    total: row.total,
+    reserved: row.reserved,
+    minUnit: row.min_unit,
+    maxUnit: row.max_unit,
+    stepSize: row.step_size,
+    allocationRatio: row.allocation_ratio,
   }
 }
 

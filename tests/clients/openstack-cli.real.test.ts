@@ -12,7 +12,7 @@ import { OpenStackSession } from './openstack-session.ts'
 type Row = Record<string, unknown>
 
 const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/
-const LIMIT_SECONDS = 120
+const LIMIT_SECONDS = 300
 const HEX_ID = /^[0-9a-f]{32}$/
 
 describe('the openstack client', () => {
@@ -190,6 +190,10 @@ describe('the openstack client', () => {
       return READY.test(text) ? text : undefined
     })
     assert.match(log ?? '', READY)
+    const { type, url } = await demo.json('console url show vm')
+    assert.deepEqual([type, new URL(String(url)).pathname], ['novnc', '/console/vnc.html'])
+    const serial = await demo.json('console url show --serial vm')
+    assert.match(String(serial['url']), /^ws:.*\/console\/serial\?token=/)
     await demo.run('server stop vm')
     await becomes(demo, 'SHUTOFF')
     assert.match(await demo.refusal('server stop vm'), /409|Cannot 'stop' instance/)

@@ -13,7 +13,7 @@ export interface ShellPlace {
   address: string
 }
 
-const LOGIN_SECONDS = 60
+const LOGIN_SECONDS = 180
 
 export class GuestShell {
   readonly #target: string[]
@@ -45,13 +45,13 @@ export class GuestShell {
 
   /** What a command of the guest's shell prints. Throws when it fails. */
   async run(command: string): Promise<string> {
-    return (await run('ip', [...this.#target, command], { timeout: 30_000 })).stdout.trim()
+    return (await run('ip', [...this.#target, command], { timeout: 120_000 })).stdout.trim()
   }
 
   /** The same, whatever its exit code. */
   try(command: string): Promise<CommandResult> {
     const anything = Array.from({ length: 256 }, (_, code) => code)
-    return run('ip', [...this.#target, command], { timeout: 30_000, accept: anything })
+    return run('ip', [...this.#target, command], { timeout: 120_000, accept: anything })
   }
 
   /** Lets go of the connection; before the guest goes. */

@@ -57,14 +57,14 @@ describe('a real guest', () => {
   let two: Guest
 
   before(async () => {
-    cloud = await RealCloud.start()
+    cloud = await RealCloud.start({ config: '[compute]\nvirt_type = "qemu"\nmax_local_block_devices = 4\n' })
     things = await thingsOf(cloud.demo)
     namespace = `kn-dhcp-${things.network}`
     keyFile = await createKey(cloud.demo, cloud.state.path, 'test')
     await createGroup(cloud.demo, 'test', [22, 8080])
     const common = { key_name: 'test', security_groups: [{ name: 'test' }], metadata: { role: 'web', size: 'groß' } }
     const user_data = Buffer.from(USER_DATA).toString('base64')
-    const first = await createServer(cloud.demo, things, { ...common, name: 'one', config_drive: true, user_data })
+    const first = await withDisks({ ...common, name: 'one', config_drive: true, user_data })
     const second = await createServer(cloud.demo, things, { ...common, name: 'two' })
     one = await guest(first)
     two = await guest(second)
@@ -74,6 +74,29 @@ describe('a real guest', () => {
     await two?.shell.close()
     await cloud?.remove()
   })
+
+  /** Two ephemeral disks, of another bus each, and a swap besides its root. */
+  async function withDisks(parts: object): Promise<string> {
+    const headers = { 'openstack-api-version': 'compute 2.90' }
+    const sizes = { ram: 192, vcpus: 1, disk: 1, 'OS-FLV-EXT-DATA:ephemeral': 3, swap: 32 }
+    const { flavor } = await cloud.admin.ask<{ flavor: { id: string } }>({
+      ...{ method: 'POST', path: '/compute/v2.1/flavors', headers, body: { flavor: { name: 'disks', ...sizes } } },
+    })
+    const local = { destination_type: 'local', delete_on_termination: true }
+    const blank = { ...local, source_type: 'blank' }
+    const block_device_mapping_v2 = [
+      { ...local, source_type: 'image', uuid: things.image, boot_index: 0 },
+      { ...blank, volume_size: 1, tag: 'scratch', disk_bus: 'ide' },
+      { ...blank, volume_size: 2, guest_format: 'ext3', tag: 'data' },
+      { ...blank, volume_size: 16, guest_format: 'swap' },
+    ]
+    const server = { imageRef: things.image, flavorRef: flavor.id, networks: [{ uuid: things.network }], ...parts }
+    const made = await cloud.demo.ask<{ server: { id: string } }>({
+      ...{ method: 'POST', path: '/compute/v2.1/servers', headers },
+      body: { server: { ...server, block_device_mapping_v2 } },
+    })
+    return made.server.id
+  }
 
   async function guest(id: string): Promise<Guest> {
     const address = fixedAddress(await active(cloud.demo, id))
@@ -107,7 +130,7 @@ describe('a real guest', () => {
     assert.match(await one.shell.run(`ping -c 1 ${two.address}`), / 0% packet loss/)
   })
 
-  it('finds its config drive', async () => {
+  it('seed-8.5.18-1: finds its config drive', async () => {
     const label = await one.shell.run(
       'blkid=$(findfs LABEL=config-2) && echo $blkid && cd /media/config-2 && find . -type f',
     )
@@ -132,9 +155,9 @@ describe('a real guest', () => {
   const drive = async (file: string): Promise<Record<string, unknown>> =>
     JSON.parse(await one.shell.run(`cat /media/config-2/openstack/${file}`))
   const service = async ({ shell }: Guest, file: string): Promise<Record<string, unknown>> =>
-    JSON.parse(await shell.run(`timeout 10 wget -q -O - ${METADATA}/openstack/${file}`))
+    JSON.parse(await shell.run(`timeout 60 wget -q -O - ${METADATA}/openstack/${file}`))
 
-  it('reads who it is on the config drive', async () => {
+  it('seed-8.5.18-3: reads who it is on the config drive', async () => {
     const meta = await drive('latest/meta_data.json')
     assert.equal(meta['uuid'], one.id)
     assert.equal(meta['name'], 'one')
@@ -159,7 +182,33 @@ describe('a real guest', () => {
     assert.equal(await one.shell.run('hostname'), 'one')
   })
 
-  it('is told the same by the metadata service', async () => {
+  it('has the disks that were asked for, formatted, and is told of them', async () => {
+    const found = await one.shell.run(
+      'findfs LABEL=ephemeral0; findfs LABEL=ephemeral1; dd if=/dev/vdc bs=1 skip=4086 count=10 2>/dev/null; echo; ' +
+        'cat /sys/block/vda/size /sys/block/sda/size /sys/block/vdb/size /sys/block/vdc/size',
+    )
+    const [first, second, swap, ...sectors] = found.split('\n')
+    assert.deepEqual([first, second, swap], ['/dev/sda', '/dev/vdb', 'SWAPSPACE2'])
+    assert.deepEqual(sectors, ['2097152', '2097152', '4194304', '32768'])
+    const told = (path: string) =>
+      one.shell.run(`timeout 60 wget -q -O - ${METADATA}/latest/meta-data/block-device-mapping/${path}`)
+    assert.equal(await told(''), 'ami\nephemeral0\nephemeral1\nroot\nswap')
+    assert.deepEqual(
+      [await told('ephemeral0'), await told('ephemeral1'), await told('swap')],
+      ['/dev/hda', '/dev/vdb', '/dev/vdc'],
+    )
+    const { devices } = (await drive('latest/meta_data.json')) as { devices: Record<string, unknown>[] }
+    assert.deepEqual(
+      devices.map(({ type, bus, tags }) => [type, bus, tags]),
+      [
+        ['disk', 'ide', ['scratch']],
+        ['disk', 'pci', ['data']],
+      ],
+    )
+    assert.match(await one.shell.run(`ls /sys/bus/pci/devices/${devices[1]!['address']}/virtio*/block`), /^vdb$/)
+  })
+
+  it('seed-8.5.18-7: is told the same by the metadata service', async () => {
     for (const version of VERSIONS) {
       const { random_seed: seed, admin_pass: _, files: __, ...told } = await service(one, `${version}/meta_data.json`)
       const { random_seed: other, admin_pass, files, ...written } = await drive(`${version}/meta_data.json`)
@@ -169,7 +218,7 @@ describe('a real guest', () => {
     }
     for (const file of ['network_data.json', 'vendor_data.json', 'vendor_data2.json'])
       assert.deepEqual(await service(one, `latest/${file}`), await drive(`latest/${file}`), file)
-    const fetch = (path: string) => one.shell.run(`timeout 10 wget -q -O - ${METADATA}/${path}`)
+    const fetch = (path: string) => one.shell.run(`timeout 60 wget -q -O - ${METADATA}/${path}`)
     assert.equal(await fetch('openstack/latest/user_data'), USER_DATA.trim())
     assert.equal(await fetch('latest/meta-data/local-ipv4'), one.address)
     assert.match(await fetch('latest/meta-data/instance-id'), /^i-[0-9a-f]{8}$/)
@@ -259,7 +308,7 @@ describe('a real guest', () => {
     const gateway = routers[0]!.external_gateway_info.external_fixed_ips[0]!.ip_address
     await withOutside(() =>
       listening(async (port, from) => {
-        assert.equal(await one.shell.run(`timeout 10 wget -q -O - http://${outside}:${port}/`), 'the outside')
+        assert.equal(await one.shell.run(`timeout 60 wget -q -O - http://${outside}:${port}/`), 'the outside')
         assert.deepEqual(from, [gateway])
       }),
     )
@@ -285,22 +334,43 @@ describe('a real guest', () => {
         (reply) => reply.text(),
         () => undefined,
       )
-    assert.equal(await until(20, () => get(8080)), 'this is one\n')
+    assert.equal(await until(120, () => get(8080)), 'this is one\n')
     assert.equal(await get(9090), undefined)
-    const shown = await until(20, async () => {
+    const shown = await until(120, async () => {
       const addresses = Object.values((await showServer(cloud.demo, one.id)).addresses).flat()
       return addresses.find(({ addr }) => addr === address)
     })
     assert.equal(shown?.['OS-EXT-IPS:type'], 'floating')
     await withOutside(() =>
       listening(async (port, from) => {
-        await one.shell.run(`timeout 10 wget -q -O - http://${outside}:${port}/`)
+        await one.shell.run(`timeout 60 wget -q -O - http://${outside}:${port}/`)
         assert.deepEqual(from, [address])
       }),
     )
     await cloud.demo.ask({ method: 'DELETE', path: `${path}/${floatingip.id}` })
-    const isOff = await until(20, async () => ((await get(8080)) === undefined ? true : undefined))
+    const isOff = await until(120, async () => ((await get(8080)) === undefined ? true : undefined))
     assert.equal(isOff, true)
+  })
+
+  it('gets an interface while it runs, and lets go of it', async () => {
+    const path = `/compute/v2.1/servers/${one.id}/os-interface`
+    const { interfaceAttachment: made } = await cloud.demo.ask<{
+      interfaceAttachment: { port_id: string; mac_addr: string; port_state: string }
+    }>({ method: 'POST', path, body: { interfaceAttachment: { net_id: things.network } } })
+    const inside = () => one.shell.run('cat /sys/class/net/*/address')
+    const sees = (wanted: boolean) =>
+      until(120, async () => ((await inside()).includes(made.mac_addr) === wanted ? true : undefined))
+    assert.ok(await sees(true), await inside())
+    assert.match(await cloud.virsh('dumpxml', '--inactive', one.id), new RegExp(made.mac_addr))
+    await cloud.demo.ask({ method: 'DELETE', path: `${path}/${made.port_id}` })
+    assert.ok(await sees(false), await inside())
+    const gone = async () => {
+      const { ports } = await cloud.demo.ask<{ ports: unknown[] }>({ path: `/network/v2.0/ports?id=${made.port_id}` })
+      return ports.length === 0 ? true : undefined
+    }
+    assert.ok(await until(120, gone))
+    assert.doesNotMatch(await cloud.virsh('dumpxml', '--inactive', one.id), new RegExp(made.mac_addr))
+    assert.deepEqual((await cloud.audit()).orphans, [])
   })
 
   it('goes on while the cloud is stopped, and when it is killed', async () => {

@@ -75,7 +75,7 @@ class Killing {
     try {
       await work()
     } catch (error) {
-      const died = await until(1, async () => (this.#cloud.runs ? undefined : true), 20)
+      const died = await until(60, async () => (this.#cloud.runs ? undefined : true), 20)
       if (!died) throw error
     }
   }

@@ -15,7 +15,7 @@ export interface ShownServer {
   fault?: { code: number; message: string; details?: string }
 }
 
-const LIMIT_SECONDS = 120
+const LIMIT_SECONDS = 300
 
 /** The ids of what the cloud brought along. */
 export interface Things {

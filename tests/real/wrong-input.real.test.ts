@@ -85,10 +85,10 @@ describe('wrong requests', () => {
     assert.equal((await withToken(token, '/compute/v2.1/servers')).status, 200)
     const headers = { 'x-auth-token': token, 'x-subject-token': token }
     assert.equal((await fetch(`${cloud.url}/identity/v3/auth/tokens`, { method: 'DELETE', headers })).status, 204)
-    const isRefused = await until(5, async () =>
+    const isRefused = await until(60, async () =>
       (await withToken(token, '/compute/v2.1/servers')).status === 401 ? true : undefined,
     )
-    assert.ok(isRefused, 'a revoked token is still good after 5 s')
+    assert.ok(isRefused, 'a revoked token is still good after a minute')
   })
 
   it('with the token of another cloud get 401', async () => {
@@ -251,7 +251,7 @@ describe('wrong requests', () => {
     const id = await createServer(cloud.demo, things, { flavorRef: made.flavor.id })
     const server = await settled(cloud.demo, id)
     assert.equal(server?.status, 'ERROR')
-    assert.match(server!.fault!.message, /^No valid host was found\. Of 1 host none is left: .*MEMORY_MB/)
+    assert.match(server!.fault!.message, /^No valid host was found\. No host that suits it has room: of 1, .*MEMORY_MB/)
     const { code, stdout } = await cloud.command('explain', id)
     assert.equal(code, 0)
     assert.match(stdout, /MEMORY_MB/)
@@ -408,6 +408,6 @@ describe('a host that does not play along', () => {
 it('a token that has expired gets 401', async () => {
   const ask = async (): Promise<number> =>
     (await fetch(`${fake.url}/compute/v2.1/servers`, { headers: { 'x-auth-token': early } })).status
-  const status = await until(90, async () => ((await ask()) === 401 ? 401 : undefined), 500)
+  const status = await until(300, async () => ((await ask()) === 401 ? 401 : undefined), 500)
   assert.equal(status, 401)
 })

@@ -8,6 +8,7 @@ import { lookAtNetworks } from './networks.ts'
 import { lookAtOperations } from './operations.ts'
 import { lookAtPorts } from './ports.ts'
 import { auditedRecords } from './records.ts'
+import { lookAtSnapshots } from './snapshots.ts'
 
 /** Milliseconds between the two looks. */
 const PAUSE = 1_000
@@ -34,6 +35,7 @@ async function look(parts: Parts): Promise<AuditReport> {
   return together([
     lookAtOperations(records, compute.clock.now()),
     await lookAtGuests(parts, records),
+    await lookAtSnapshots(parts, records),
     await lookAtNetworks(parts, records),
     lookAtPorts(await compute.network.allPorts(), records),
     await lookAtClaims(compute.placement, records),

@@ -21,14 +21,15 @@ export async function lookAtClaims(placement: PlacementClient, records: AuditedR
 
 /** Pure. Only claims on compute nodes: what else users keep in placement is theirs. */
 export function compareClaims(claims: ReadonlyMap<string, Allocations>, records: AuditedRecords): Finding[] {
-  const { servers, busy, hosts } = records
+  const { servers, busy, hosts, moves } = records
   const hostOf = new Map(hosts.map(({ nodeId, host }) => [nodeId, host]))
   const findings: Finding[] = []
   for (const [id, allocations] of claims) {
-    if (busy.has(id)) continue
+    const move = moves.get(id)
+    if (busy.has(move?.serverId ?? id)) continue
     const on = Object.keys(allocations).flatMap((provider) => hostOf.get(provider) ?? [])
     const server = servers.get(id)
-    for (const host of on.filter((name) => name !== server?.host)) {
+    for (const host of on.filter((name) => name !== (move ?? server)?.host)) {
       const why = server ? `its server lives on ${server.host ?? 'no host'}` : 'its consumer is no server'
       findings.push({ kind: 'claim', id, host, why })
     }

@@ -10,6 +10,7 @@ import { unwantedThings } from './networks.ts'
 import { lookAtOperations } from './operations.ts'
 import { lookAtPorts } from './ports.ts'
 import type { AuditedRecords } from './records.ts'
+import { compareSnapshots } from './snapshots.ts'
 
 const server = (id: string, parts: Partial<AuditedServer> = {}): AuditedServer => ({
   id,
@@ -27,6 +28,8 @@ const records = (servers: AuditedServer[], parts: Partial<AuditedRecords> = {}):
     { host: 'h1', nodeId: 'n1' },
     { host: 'h2', nodeId: 'n2' },
   ],
+  moves: new Map(),
+  uncleaned: [],
   tasks: [],
   busy: new Set(),
   ...parts,
@@ -41,7 +44,12 @@ const task = (parts: Partial<Task>): Task =>
 
 describe('guests against servers', () => {
   it('finds domains and files of no server or of one that lives elsewhere', () => {
-    const there = { host: 'h1', guests: [guest('a'), guest('b'), guest('c')], stored: ['a', 'b', 'c', 'junk'] }
+    const there = {
+      host: 'h1',
+      guests: [guest('a'), guest('b'), guest('c')],
+      stored: ['a', 'b', 'c', 'junk'],
+      disks: [],
+    }
     const found = compareGuests(there, records([server('a'), server('b', { host: 'h2' })]))
     assert.deepEqual(short(found), [
       'domain b h1',
@@ -53,6 +61,23 @@ describe('guests against servers', () => {
     assert.equal(found[0]!.why, 'domain instance-b of a server that lives on h2')
   })
 
+  it('finds logical volumes, mounts and whole devices of no server or of one that lives elsewhere', () => {
+    const disks = [
+      { kind: 'logical-volume', id: 'a_disk', guest: 'a' },
+      { kind: 'logical-volume', id: 'b_disk', guest: 'b' },
+      { kind: 'mount', id: '/instances/c/disk', guest: 'c' },
+      { kind: 'isolated-disk', id: '/dev/sdb', guest: 'c' },
+    ] as const
+    const known = records([server('a'), server('b', { host: 'h2' })], { busy: new Set(['d']) })
+    const found = compareGuests({ host: 'h1', guests: [guest('a')], stored: [], disks }, known)
+    assert.deepEqual(short(found), [
+      'logical-volume b_disk h1',
+      'mount /instances/c/disk h1',
+      'isolated-disk /dev/sdb h1',
+    ])
+    assert.equal(found[2]!.why, 'isolated disk of no server')
+  })
+
   it('finds servers without a domain, but for those that failed or are worked on', () => {
     const servers = [
       server('a'),
@@ -62,13 +87,25 @@ describe('guests against servers', () => {
       server('e', { host: 'h2' }),
       server('f'),
     ]
-    const found = compareGuests({ host: 'h1', guests: [], stored: [] }, records(servers, { busy: new Set(['f']) }))
+    const found = compareGuests(
+      { host: 'h1', guests: [], stored: [], disks: [] },
+      records(servers, { busy: new Set(['f']) }),
+    )
     assert.deepEqual(short(found), ['server a h1', 'server b h1'])
   })
 
   it('leaves what a task works on alone', () => {
-    const there = { host: 'h1', guests: [guest('x')], stored: ['x'] }
+    const there = { host: 'h1', guests: [guest('x')], stored: ['x'], disks: [] }
     assert.deepEqual(compareGuests(there, records([], { busy: new Set(['x']) })), [])
+  })
+})
+
+describe('snapshots against tasks', () => {
+  it('finds files for which no task is at work', () => {
+    const tasks = [task({ name: 'server.snapshot', input: { imageId: 'wanted' } })]
+    assert.deepEqual(short(compareSnapshots('h1', ['wanted', 'left'], records([], { tasks }))), [
+      'snapshot-files left h1',
+    ])
   })
 })
 

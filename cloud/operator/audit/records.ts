@@ -1,6 +1,6 @@
 // What the records say, read once for a whole look.
-import type { AuditedHost, AuditedServer } from '@kilonova/compute/explain/audited-servers'
-import { auditedHosts, auditedServers } from '@kilonova/compute/explain/audited-servers'
+import type { AuditedHost, AuditedMove, AuditedServer, Uncleaned } from '@kilonova/compute/explain/audited-servers'
+import { auditedHosts, auditedMoves, auditedServers, auditedUncleaned } from '@kilonova/compute/explain/audited-servers'
 import type { Task } from '@kilonova/tasks/task'
 import type { Parts } from '../../parts.ts'
 
@@ -8,6 +8,10 @@ export interface AuditedRecords {
   /** Every server that has not been deleted, by id. */
   servers: ReadonlyMap<string, AuditedServer>
   hosts: readonly AuditedHost[]
+  /** Moves of servers that are neither confirmed nor reverted, by id. */
+  moves: ReadonlyMap<string, AuditedMove>
+  /** Files that hosts will remove by themselves. */
+  uncleaned: readonly Uncleaned[]
   /** Tasks that have not ended; stuck ones are among them. */
   tasks: readonly Task[]
   /** Servers that a task is working on: what belongs to them may be half made or half gone. */
@@ -23,6 +27,8 @@ export async function auditedRecords({ compute, tasks }: Pick<Parts, 'compute' |
   return {
     servers: new Map(servers.map((server) => [server.id, server])),
     hosts: await auditedHosts(compute),
+    moves: new Map((await auditedMoves(compute)).map((move) => [move.id, move])),
+    uncleaned: await auditedUncleaned(compute),
     tasks: live,
     busy: new Set(working.map(({ resource }) => resource!.id)),
   }

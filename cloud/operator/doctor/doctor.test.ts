@@ -10,6 +10,7 @@ import { checkLines } from '../../cli/doctor.ts'
 import type { RunningCloud } from '../../running-cloud.ts'
 import { StateDirectory } from '../../state-directory.ts'
 import { cloudChecks, hostChecks, portCheck, taskCheck } from './cloud-checks.ts'
+import { diskChecks } from './disk-checks.ts'
 import { stateChecks } from './host-checks.ts'
 
 describe('the doctor', () => {
@@ -57,6 +58,30 @@ describe('the doctor', () => {
     const time = (await found()).get('time')!
     assert.equal(time.state, 'wrong')
     assert.match(time.what, /86[34]\d\d s before the newest record/)
+  })
+
+  it('finds a volume group that is not there, and devices that no server can have', async () => {
+    assert.deepEqual(await diskChecks(state), [])
+    await writeFile(
+      state.configFile,
+      '[compute]\nimages_type = "lvm"\nimages_volume_group = "kn-none"\nisolated_disks = ["/dev/null", "/dev/kn-none"]\n',
+    )
+    const checks = await diskChecks(state)
+    await rm(state.configFile)
+    if (process.getuid?.() !== 0)
+      return assert.deepEqual(
+        checks.map(({ state: how }) => how),
+        ['unknown'],
+      )
+    assert.deepEqual(
+      checks.map(({ name, state: how }) => [name, how]),
+      [
+        ['volume group', 'wrong'],
+        ['isolated disk /dev/null', 'wrong'],
+        ['isolated disk /dev/kn-none', 'wrong'],
+      ],
+    )
+    assert.match(`${checks[0]!.what} ${checks[0]!.mend}`, /kn-none is not there.*vgcreate|lvm2/)
   })
 
   it('finds who holds the port', async () => {

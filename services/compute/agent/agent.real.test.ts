@@ -61,8 +61,8 @@ describe('the compute agent on a real host', () => {
       cpuMode: 'none',
       cpuModel: '',
       tbCacheMb: 64,
-      vncListen: null,
-      diskCache: 'writeback',
+      vnc: false,
+      disks: { cache: { file: 'writeback', block: 'none' } },
       memStatsPeriod: 10,
     })
     const vifs = {

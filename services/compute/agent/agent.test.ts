@@ -66,6 +66,58 @@ describe('the compute agent', () => {
     assert.equal(await agent.powerState({ id: guest.id }), POWER.RUNNING)
   })
 
+  test('rescues a guest and brings it back, each step twice', async () => {
+    const { agent, hypervisor, storage } = make()
+    const guest = await build(agent)
+    const image = makeImage()
+    const [own, files] = [hypervisor.disksOf(guest.id), storage.paths(guest.id)]
+    await agent.prepareImage(image)
+    for (let i = 0; i < 2; i++) {
+      const disks = await agent.createRescueDisks({ guest, image })
+      const rescued = { ...guest, rescue: { image, disks } }
+      if (i === 0) await agent.stop({ id: guest.id, how: 'force' })
+      await agent.define(rescued)
+      await agent.makeConfigDrive(rescued)
+      await agent.start(rescued)
+      assert.deepEqual(
+        hypervisor.disksOf(guest.id),
+        disks.map(({ source }) => source.path),
+      )
+      assert.deepEqual(
+        disks.map(({ role }) => role),
+        ['rescue', 'root', 'config'],
+      )
+    }
+    assert.equal(storage.paths(guest.id).length, files.length + 2)
+    await agent.stop({ id: guest.id, how: 'force' })
+    for (let i = 0; i < 2; i++) {
+      await agent.start(guest)
+      await agent.removeRescueDisks({ id: guest.id })
+      assert.deepEqual([hypervisor.disksOf(guest.id), storage.paths(guest.id)], [own, files])
+    }
+  })
+
+  test('rebuilds a guest beside its old disks, each step twice', async () => {
+    const { agent, hypervisor, storage } = make()
+    const guest = await build(agent)
+    const image = makeImage()
+    await agent.prepareImage(image)
+    for (let i = 0; i < 2; i++) {
+      const disks = await agent.planRebuild({ guest: { ...guest, image }, generation: 'g1', keepsEphemeral: false })
+      const rebuilt = { ...guest, image, disks: await agent.createDisks({ ...guest, image, disks }) }
+      if (i === 0) await agent.stop({ id: guest.id, how: 'force' })
+      await agent.define(rebuilt)
+      await agent.makeConfigDrive(rebuilt)
+      await agent.start(rebuilt)
+      const paths = rebuilt.disks.map(({ source }) => source.path)
+      assert.deepEqual(hypervisor.disksOf(guest.id), paths)
+      assert.deepEqual(storage.paths(guest.id), [...guest.disks.map(({ source }) => source.path), ...paths].toSorted())
+      for (const path of paths) assert.match(path, /\.g1$/)
+    }
+    for (let i = 0; i < 2; i++) await agent.removeDisks({ id: guest.id, disks: guest.disks })
+    assert.deepEqual(storage.paths(guest.id), hypervisor.disksOf(guest.id).toSorted())
+  })
+
   test('builds a guest, each step twice, and takes it down, each step twice', async () => {
     const { agent, plugged } = make()
     const guest = await build(agent, { vifs: [makeVif({ tag: 'front' })] })
@@ -146,6 +198,18 @@ describe('the compute agent', () => {
     await agent.destroyGuest({ id: guest.id })
     await assert.rejects(reboot, (error) => isFault(error, 'GuestBusy'))
     assert.equal(await agent.powerState({ id: guest.id }), POWER.NOSTATE)
+  })
+
+  test('a hard reboot cuts short a soft one, and boots once', async () => {
+    const { agent } = make({ shutdownTime: null })
+    const guest = await build(agent)
+    const soft = agent.reboot({ guest, how: 'soft', timeout: 3600 })
+    soft.catch(() => undefined)
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual(await agent.reboot({ guest, how: 'hard' }), { how: 'hard' })
+    await assert.rejects(soft, (error) => isFault(error, 'GuestBusy'))
+    const boots = (await agent.consoleOutput({ id: guest.id, length: null })).match(/login-ready/g)
+    assert.equal(boots?.length, 2)
   })
 
   test('a soft reboot starts the guest again, or becomes a hard one', async () => {

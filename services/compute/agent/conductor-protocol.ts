@@ -19,11 +19,32 @@ export interface GuestPowerEvent {
   powerState: PowerState
 }
 
+/** A host's agent has started and serves nobody yet. */
+export interface HostStart {
+  host: string
+  /** The compute node's uuid. */
+  node: string
+  /** The host has booted since its agent last ran: no guest runs but those that somebody has started since. */
+  booted: boolean
+}
+
 export interface ConductorMethods {
-  /** Told every `report_interval`; with the inventory every `update_resources_interval`. */
+  /**
+   * Lets the host in; after a boot, begins to start what ran before. Throws NodeRefused for a host that is not the one
+   * that the records mean. May be repeated.
+   */
+  hostStarts(start: HostStart): Promise<null>
+  /** Told every `report_interval`; with the inventory every `update_resources_interval`. Throws NodeRefused. */
   reportHost(report: HostReport): Promise<null>
-  /** Of these guests of the host, those whose servers were deleted and are not being worked on. */
-  goneServers(asked: { host: string; ids: string[] }): Promise<GuestSpec[]>
+  /** Of these guests of the host, those whose servers were deleted at least so many seconds ago. */
+  goneServers(asked: { host: string; ids: string[]; deletedFor: number }): Promise<GuestSpec[]>
+  /**
+   * Of these, all that the host has, the guests of servers that went elsewhere while it was down. It removes them; when
+   * it does not name them any more, they may come again.
+   */
+  leftGuests(asked: { host: string; ids: string[] }): Promise<string[]>
+  /** Of these guests of the host, those whose servers nobody has paused, or is about to. */
+  runningGuests(asked: { host: string; ids: string[] }): Promise<string[]>
   /** What the metadata service tells a guest; null for a server that is not there. */
   metadataOf(asked: { serverId: string }): Promise<{ spec: GuestSpec; password: string } | null>
   /** Keeps the encrypted password that the guest posted; a second one is refused by the metadata service. */

@@ -17,7 +17,7 @@ async function inTemporary(work: (directory: string) => Promise<void>): Promise<
   }
 }
 
-test('the drive is labelled config-2 and holds every file as it was given', () =>
+test('seed-8.5.18-1: the drive is labelled config-2 and holds every file as it was given', () =>
   inTemporary(async (directory) => {
     const guest = makeGuest({ displayName: '\u202e<&>{{x}}', vifs: [makeVif()], userData: 'AAD/' })
     const files = configDriveFiles(guest, { dhcpDomain: '', vendorData: { static: {}, dynamic: {} } })

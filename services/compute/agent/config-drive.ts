@@ -23,12 +23,13 @@ export async function writeConfigDrive(path: string, files: ReadonlyMap<string, 
 }
 
 async function writeTree(root: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
-  for (const [name, content] of files) {
+  const names = [...files.keys()]
+  for (const name of names) {
     if (normalize(name) !== name || name.startsWith('/') || name.startsWith('..')) {
       throw new Error(`${name} does not stay inside the config drive`)
     }
-    const path = join(root, name)
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    await writeFile(path, content, { mode: 0o600 })
   }
+  const folders = new Set(names.map((name) => join(root, dirname(name))))
+  await Promise.all([...folders].map((folder) => mkdir(folder, { recursive: true, mode: 0o700 })))
+  await Promise.all(names.map((name) => writeFile(join(root, name), files.get(name)!, { mode: 0o600 })))
 }

@@ -26,6 +26,10 @@ export interface GuestSpec {
   configDrive: boolean
   /** What `createDisks` answered, and volumes; empty before. Disks are opened as recorded here, never as they look. */
   disks: GuestDisk[]
+  /** The disks that its user asked for, for planning them; absent: the image's, and what its flavor has. */
+  blockDevices?: GuestBlockDevice[]
+  /** Devices of the host that were set aside for the disk that the flavor wants isolated; absent: the host chooses. */
+  isolatedDisks?: string[]
   /** What `define` answered: where tagged devices sit; empty before. */
   devices: GuestDevice[]
   metadata: Record<string, string>
@@ -35,8 +39,21 @@ export interface GuestSpec {
   userData: string | null
   /** Goes on the config drive and nowhere else. */
   adminPass: string | null
-  /** Injected files; `contents` is base64. */
-  files: { path: string; contents: string }[]
+  files: GuestFile[]
+  /** What it boots with while it is rescued; null while it is not. */
+  rescue: GuestRescue | null
+}
+
+/** A file that is put on the config drive; `contents` is base64. */
+export interface GuestFile {
+  path: string
+  contents: string
+}
+
+export interface GuestRescue {
+  image: GuestImage
+  /** What `createRescueDisks` answered; empty before. */
+  disks: GuestDisk[]
 }
 
 export interface GuestFlavor {
@@ -60,7 +77,11 @@ export interface GuestImage {
   minRam: number
   /** Bytes of the image's file, for progress and room; null if unknown. */
   size: number | null
+  /** Bytes of the disk in it; absent if unknown. */
+  virtualSize?: number
   properties: Record<string, string>
+  /** It goes once a disk was made from it: the disk must not need it any more. */
+  standsAlone?: boolean
 }
 
 export interface GuestKey {
@@ -98,11 +119,24 @@ export interface GuestSubnet {
   ipv6AddressMode: string | null
 }
 
+/** A disk that the server's user asked for. What is null is left to image, flavor and host. */
+export interface GuestBlockDevice {
+  role: 'root' | 'ephemeral' | 'swap'
+  /** GB, of swap MB; null: all that the flavor has. Of a root always null. */
+  size: number | null
+  /** The file system of an ephemeral disk. */
+  guestFormat: string | null
+  device: 'disk' | 'cdrom' | null
+  bus: DiskBus | null
+  imagesType: string | null
+  tag: string | null
+}
+
 export type DiskBus = 'virtio' | 'scsi' | 'ide' | 'sata' | 'usb' | 'fdc'
 
 export interface GuestDisk {
-  role: 'root' | 'ephemeral' | 'swap' | 'config' | 'volume'
-  /** The images_type it was made with; it stays so when the option changes. */
+  role: 'root' | 'ephemeral' | 'swap' | 'config' | 'rescue' | 'volume'
+  /** The images_type it was made with, or `isolated`; it stays so when the option changes. */
   backend: string
   source: { kind: 'file' | 'block'; path: string }
   format: 'raw' | 'qcow2'
@@ -115,6 +149,34 @@ export interface GuestDisk {
   readonly?: boolean
   /** The volume's id. */
   serial?: string
+  /** Which making of it is meant, on a whole device that a rebuild writes anew; absent: the first. */
+  generation?: string
+  /** An ephemeral disk's file system; absent: default_ephemeral_format. */
+  guestFormat?: string
+  /** That file system's label: ephemeral0 … */
+  label?: string
+  /** What its user calls it. */
+  tag?: string
+  /** It was made from an image of its own, and needs no cached one. */
+  standsAlone?: boolean
+  /** 1 boots first. Absent on all disks: the first of them boots. */
+  bootOrder?: number
+  /** Other guests may write to it at the same time. */
+  shareable?: boolean
+}
+
+/** A whole device of a host that one guest at a time may have as a disk. */
+export interface IsolatedDisk {
+  /** As the host's configuration names it; best one that stays, as `/dev/disk/by-id/…`. */
+  path: string
+  /** Bytes; 0 while it is not there. */
+  size: number
+  /** True for disks that turn. */
+  rotational: boolean
+  /** The guest that has it. */
+  guest: string | null
+  /** Why no guest can have it now; null when one can, or has it. */
+  trouble: string | null
 }
 
 /** A device the guest's user gave a tag, at the address libvirt chose. */

@@ -1,20 +1,28 @@
 // What every hypervisor driver must do: one suite, run by the tests of each.
 import assert from 'node:assert/strict'
+import type { Duplex } from 'node:stream'
 import { afterEach, describe, test } from 'node:test'
 import { systemClock } from '@kilonova/base/clock'
 import { isFault } from '@kilonova/base/fault'
 import { systemRandom } from '@kilonova/base/random'
 import type { GuestSpec } from './guest-spec.ts'
-import type { GuestEvent, Hypervisor } from './hypervisor.ts'
+import type { DiskCopy, GuestEvent, Hypervisor } from './hypervisor.ts'
 import { POWER } from './power-state.ts'
+import { Reader, shakeHands } from './testing-rfb.ts'
 
 export interface ContractHost {
   hypervisor(): Hypervisor
   /** Guests that can be started on this host and obey their power button. */
   guest(parts?: Partial<GuestSpec>): Promise<GuestSpec>
+  /** Whether an agent answers inside them. */
+  hasGuestAgent: boolean
+  /** A file to copy the guest's first disk into. */
+  delta(guest: GuestSpec): Promise<string>
   /** Another cloud's view of the same host; absent where hosts are not shared. */
   stranger?(): Hypervisor
 }
+
+const closeOf = (stream: Duplex): Promise<void> => new Promise((resolve) => stream.once('close', resolve))
 
 export function hypervisorContract(name: string, host: ContractHost): void {
   describe(`hypervisor contract: ${name}`, () => {
@@ -73,6 +81,68 @@ export function hypervisorContract(name: string, host: ContractHost): void {
       await hypervisor.suspend(id)
       await restore(id)
       assert.equal(await power(id), POWER.RUNNING)
+    })
+
+    test('interrupts a running guest, and asks its agent for a new password', async () => {
+      const { injectNmi, setPassword } = host.hypervisor()
+      const { id } = await defined()
+      if (injectNmi) await assert.rejects(injectNmi(id), (error) => isFault(error, 'HypervisorFailed'))
+      if (setPassword) await assert.rejects(setPassword(id, 'root', 'secret'), isFault)
+      await host.hypervisor().start(id, { paused: false })
+      for (let turn = 0; turn < 2; turn++) await injectNmi?.(id)
+      assert.equal(await power(id), POWER.RUNNING)
+      if (host.hasGuestAgent) await setPassword?.(id, 'root', 'secret')
+      else if (setPassword) await assert.rejects(setPassword(id, 'root', 'secret'), isFault)
+    })
+
+    const copyOf = async (guest: GuestSpec, freeze: DiskCopy['freeze'] = 'no'): Promise<DiskCopy> => ({
+      ...{ target: guest.disks[0]?.target ?? 'vda', to: await host.delta(guest), freeze },
+      ...{ progress: () => undefined, signal: new AbortController().signal },
+    })
+
+    test('a disk is copied while its guest goes on, again and again, and nothing is left of it', async () => {
+      const hypervisor = host.hypervisor()
+      const { diskCopies: copies } = hypervisor
+      if (!copies) return
+      const guest = await defined()
+      await assert.rejects(copies.copy(guest.id, await copyOf(guest)), (error) => isFault(error, 'HypervisorFailed'))
+      for (const paused of [false, true]) {
+        await hypervisor.stop(guest.id, 'force')
+        await hypervisor.start(guest.id, { paused })
+        const before = await power(guest.id)
+        await copies.copy(guest.id, await copyOf(guest))
+        await copies.copy(guest.id, await copyOf(guest, 'try'))
+        await assert.rejects(copies.copy(guest.id, await copyOf(guest, 'must')), (error) =>
+          isFault(error, 'QuiesceNotPossible'),
+        )
+        const cancelled = { ...(await copyOf(guest)), signal: AbortSignal.abort() }
+        await assert.rejects(copies.copy(guest.id, cancelled))
+        assert.equal(await power(guest.id), before)
+        assert.equal((await copies.begun()).includes(guest.id), false)
+      }
+    })
+
+    test('a guest that is held stands still and goes on as it was', async () => {
+      const hypervisor = host.hypervisor()
+      const { diskCopies: copies } = hypervisor
+      if (!copies) return
+      const { id } = await defined()
+      await copies.hold(id)
+      assert.equal((await copies.begun()).includes(id), false)
+      for (const paused of [false, true]) {
+        await hypervisor.start(id, { paused })
+        const before = await power(id)
+        await copies.hold(id)
+        await copies.hold(id)
+        assert.equal(await power(id), POWER.SHUTDOWN)
+        assert.equal((await copies.begun()).includes(id), true)
+        await copies.release(id)
+        await copies.release(id)
+        assert.equal(await power(id), before)
+        assert.equal((await copies.begun()).includes(id), false)
+        await hypervisor.stop(id, 'force')
+      }
+      await copies.release(systemRandom.uuid())
     })
 
     test('a running guest keeps running when it is defined anew', async () => {
@@ -178,6 +248,57 @@ export function hypervisorContract(name: string, host: ContractHost): void {
       assert.equal(figures.memoryDetails.maximum, flavor.memoryMb)
     })
 
+    test('a guest that is off has no figures', async () => {
+      const { diagnostics } = host.hypervisor()
+      if (!diagnostics) return
+      const { id } = await defined()
+      await assert.rejects(diagnostics(id), (error) => isFault(error, 'GuestOff'))
+      await assert.rejects(diagnostics(systemRandom.uuid()), (error) => isFault(error, 'GuestNotFound'))
+    })
+
+    test('consoles are had of guests that run', async () => {
+      const { consoles } = host.hypervisor()
+      if (!consoles) return
+      const { id } = await defined()
+      const nowhere = systemRandom.uuid()
+      for (const call of [() => consoles.kinds(id), () => consoles.open(id, 'serial'), () => consoles.open(id, 'vnc')])
+        await assert.rejects(call, (error) => isFault(error, 'GuestOff'))
+      await assert.rejects(consoles.kinds(nowhere), (error) => isFault(error, 'GuestNotFound'))
+      await assert.rejects(consoles.open(nowhere, 'serial'), (error) => isFault(error, 'GuestNotFound'))
+      await host.hypervisor().start(id, { paused: true })
+      assert.deepEqual(await consoles.kinds(id), ['serial', 'vnc'])
+    })
+
+    test('a serial port is taken by whoever opens it, and closes when the guest goes off', async () => {
+      const hypervisor = host.hypervisor()
+      const { consoles } = hypervisor
+      if (!consoles) return
+      const { id } = await defined()
+      await hypervisor.start(id, { paused: true })
+      const first = (await consoles.open(id, 'serial')).on('error', () => undefined).resume()
+      const firstClosed = closeOf(first)
+      const second = (await consoles.open(id, 'serial')).on('error', () => undefined).resume()
+      await firstClosed
+      const secondClosed = closeOf(second)
+      await hypervisor.stop(id, 'force')
+      await secondClosed
+    })
+
+    test('a screen greets, tells its size, and closes when the guest goes off', async () => {
+      const hypervisor = host.hypervisor()
+      const { consoles } = hypervisor
+      if (!consoles) return
+      const { id } = await defined()
+      await hypervisor.start(id, { paused: false })
+      const screen = (await consoles.open(id, 'vnc')).on('error', () => undefined)
+      const { version, width, height } = await shakeHands(new Reader(screen), (bytes) => screen.write(bytes))
+      assert.equal(version, 'RFB 003.008\n')
+      assert.ok(width >= 320 && height >= 200, `${width} × ${height}`)
+      const closed = closeOf(screen.resume())
+      await hypervisor.stop(id, 'force')
+      await closed
+    })
+
     const { stranger } = host
     if (!stranger) return
     test("another cloud's guests are neither seen nor touched", async () => {
@@ -192,6 +313,8 @@ export function hypervisorContract(name: string, host: ContractHost): void {
       await other.stop(guest.id, 'force')
       await other.destroy(guest.id)
       await assert.rejects(other.define(guest), (error) => isFault(error, 'GuestNotOurs'))
+      if (other.consoles)
+        await assert.rejects(other.consoles.open(guest.id, 'serial'), (error) => isFault(error, 'GuestNotFound'))
       assert.equal(await power(guest.id), POWER.PAUSED)
     })
   })

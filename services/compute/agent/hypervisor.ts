@@ -1,5 +1,6 @@
 // What the compute agent asks of a host's hypervisor. Absent ability: absent property.
-import type { GuestDevice, GuestSpec } from './guest-spec.ts'
+import type { Duplex } from 'node:stream'
+import type { GuestDevice, GuestSpec, GuestVif } from './guest-spec.ts'
 import type { PowerState } from './power-state.ts'
 
 /** What the hypervisor itself can give; disks are counted by the storage. */
@@ -16,6 +17,8 @@ export interface HypervisorInventory {
   hypervisorVersion: number
   hypervisorHostname: string
   cpuInfo: CpuInfo
+  /** What its guests may be given, as standard traits of placement. */
+  traits: string[]
   numaTopology: { id: number; cpus: number[]; memoryMb: number }[]
   /** As the command `uptime` says it. */
   uptime: string
@@ -27,6 +30,8 @@ export interface CpuInfo {
   vendor: string
   topology: { cells: number; sockets: number; cores: number; threads: number }
   features: string[]
+  /** Bits of a physical address; absent where the hypervisor does not tell. */
+  maxphysaddr?: { mode: string; bits: number }
 }
 
 /** A guest of this cloud that the hypervisor knows. */
@@ -34,6 +39,13 @@ export interface GuestState {
   id: string
   name: string
   powerState: PowerState
+}
+
+/** A guest that stands still because a write to one of its disks had no room on the host. */
+export interface StalledGuest {
+  id: string
+  /** The disk's name in the domain: `vda`. */
+  disk: string
 }
 
 export interface GuestEvent {
@@ -52,10 +64,16 @@ export interface Hypervisor {
   inventory(): Promise<HypervisorInventory>
   /** All guests of this cloud that are really there. An unreachable hypervisor throws, it never answers "none". */
   guests(): Promise<GuestState[]>
+  /** Those that the hypervisor has paused for want of room: `resume` writes again what failed. Absent where none is. */
+  readonly stalled?: () => Promise<StalledGuest[]>
   /** NOSTATE when there is no such guest. */
   powerState(id: string): Promise<PowerState>
   /** Makes the guest exist, shut off, exactly as specified; redefines one that exists. Answers its tagged devices. */
   define(guest: GuestSpec): Promise<GuestDevice[]>
+  /** A guest that runs gets or loses one device; its definition becomes as specified. Answers its tagged devices. */
+  attachVif(guest: GuestSpec, vif: GuestVif): Promise<GuestDevice[]>
+  /** Throws GuestBusy when the system inside does not let go of it. */
+  detachVif(guest: GuestSpec, vif: GuestVif): Promise<GuestDevice[]>
   /** Boots, forgetting a memory that is saved. Nothing when it already runs (or is paused). */
   start(id: string, how: { paused: boolean }): Promise<void>
   /** Stops its processors. Nothing when paused. */
@@ -76,8 +94,57 @@ export interface Hypervisor {
   readonly managedSave?: (id: string) => Promise<void>
   /** Goes on from the saved memory, or boots when none is saved. Nothing when running. */
   readonly restore?: (id: string) => Promise<void>
-  /** Figures of a running guest, as GET …/diagnostics has them since 2.48. */
+  /** The agent inside a running guest sets a user's password. */
+  readonly setPassword?: (id: string, user: string, password: string) => Promise<void>
+  /** An NMI for a running guest. */
+  readonly injectNmi?: (id: string) => Promise<void>
+  /** Absent where disks can be copied only while their guest is off. */
+  readonly diskCopies?: DiskCopies
+  /** Figures of a running guest, as GET …/diagnostics has them since 2.48. GuestOff when it is off. */
   readonly diagnostics?: (id: string) => Promise<GuestDiagnostics>
+  readonly consoles?: GuestConsoles
+}
+
+/** What of a guest can be used from afar: its first serial port, its screen with keyboard and mouse. */
+export type ConsoleKind = 'serial' | 'vnc'
+
+/** Both throw GuestNotFound, and GuestOff for a guest that is off. */
+export interface GuestConsoles {
+  /** Those that the guest, as it runs now, has. */
+  kinds(id: string): Promise<ConsoleKind[]>
+  /**
+   * The bytes of one of them, until the guest is off or the stream is destroyed. The serial port has one user: whoever
+   * opens it takes it from the one before. VNC begins with the server's greeting, and has no password. ConsoleUnavailable
+   * when the guest has none of that kind.
+   */
+  open(id: string, kind: ConsoleKind): Promise<Duplex>
+}
+
+/** Each call may be repeated. What `copy` and `hold` begin outlives this process: `release` ends it, at any point. */
+export interface DiskCopies {
+  /**
+   * Copies what a disk holds itself into a file over the same base while its guest goes on, as of the moment it ends.
+   * Throws QuiesceNotPossible.
+   */
+  copy(id: string, how: DiskCopy): Promise<void>
+  /** Saves the memory of a guest that runs or is paused: its disks stand still until `release`. Nothing when off. */
+  hold(id: string): Promise<void>
+  /** Nothing is copied, nothing is frozen, and a guest that was held goes on as before. Nothing when gone. */
+  release(id: string): Promise<void>
+  /** The guests for which `release` may have something to do. */
+  begun(): Promise<string[]>
+}
+
+export interface DiskCopy {
+  /** The disk's name in the domain: `vda`. */
+  target: string
+  /** A qcow2 file, made by `GuestStorage.createDelta`. */
+  to: string
+  /** Whether the guest's agent holds its file systems still for the last moment: `try` goes on when it does not. */
+  freeze: 'no' | 'try' | 'must'
+  /** Told now and then: from 0 to 1. */
+  progress: (share: number) => void
+  signal: AbortSignal
 }
 
 export interface GuestDiagnostics {
@@ -85,14 +152,14 @@ export interface GuestDiagnostics {
   driver: string
   hypervisor: string
   hypervisorOs: string
-  /** Seconds. */
-  uptime: number | null
   numCpus: number
   numNics: number
   numDisks: number
   /** `time` in nanoseconds. */
   cpuDetails: { id: number; time: number | null }[]
   nicDetails: {
+    /** The device on the host. */
+    target: string
     macAddress: string
     rxOctets: number
     rxErrors: number
@@ -104,6 +171,8 @@ export interface GuestDiagnostics {
     txPackets: number
   }[]
   diskDetails: {
+    /** The name in the domain: `vda` … */
+    target: string
     readBytes: number
     readRequests: number
     writeBytes: number
@@ -112,4 +181,6 @@ export interface GuestDiagnostics {
   }[]
   /** MB. */
   memoryDetails: { maximum: number; used: number }
+  /** libvirt's own figures of the memory, by its names for them; in KiB where they are amounts. */
+  memoryStats: Record<string, number>
 }

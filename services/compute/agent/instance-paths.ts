@@ -1,6 +1,6 @@
 // Where a server's files lie on its host.
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
+import { join, relative, sep } from 'node:path'
 import { isUuid } from '@kilonova/base/ids'
 import { fault } from './faults.ts'
 
@@ -29,6 +29,26 @@ export class InstancePaths {
   /** Cached images; never removed while a server's folder holds a link to them. */
   get base(): string {
     return join(this.root, '_base')
+  }
+
+  /** Folders of copies of disks on their way to an image; what lies there at a start is of no use any more. */
+  get snapshots(): string {
+    return join(this.root, 'snapshots')
+  }
+
+  snapshot(id: string): string {
+    if (!isUuid(id)) throw fault('GuestInvalid', { why: `the snapshot ${JSON.stringify(id)} is not a uuid` })
+    return join(this.snapshots, id)
+  }
+
+  /** Notes of which guest has which whole device. */
+  get isolated(): string {
+    return join(this.root, 'isolated')
+  }
+
+  /** The guest in whose folder a path lies, or whatever its first part is. */
+  guestOf(path: string): string {
+    return relative(this.root, path).split(sep)[0]!
   }
 
   baseImage(imageId: string): string {

@@ -32,6 +32,7 @@ export function makeGuest(parts: Partial<GuestSpec> = {}): GuestSpec {
     userData: null,
     adminPass: null,
     files: [],
+    rescue: null,
     ...parts,
   }
 }

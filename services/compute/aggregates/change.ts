@@ -1,6 +1,7 @@
 // Makes, changes and removes aggregates: one change at a time, so that no host ends up in two zones.
 import type { Compute } from '../compute.ts'
 import { fault } from '../faults.ts'
+import { tellingOfAggregate, tellOfAggregate } from '../notifications/aggregate-notice.ts'
 import type { AggregateUpdate, NewAggregate } from './schema.ts'
 import type { Aggregate } from './store.ts'
 import {
@@ -26,9 +27,14 @@ export function changing<T>(compute: Compute, work: () => Promise<T>): Promise<T
 /** Throws AggregateNameExists. */
 export function createAggregate(compute: Compute, asked: NewAggregate): Promise<Aggregate> {
   return changing(compute, async () => {
-    const id = await insertAggregate(compute, asked.name)
-    if (asked.availability_zone) await mergeMetadata(compute, id, { [ZONE_KEY]: asked.availability_zone })
-    return getAggregate(compute, id)
+    const metadata: Record<string, string> = asked.availability_zone ? { [ZONE_KEY]: asked.availability_zone } : {}
+    const before = { id: null, uuid: compute.random.uuid(), name: asked.name, hosts: null, metadata }
+    const change = { name: asked.name, meta_data: metadata }
+    return tellingOfAggregate(compute, before, { action: 'create', change }, async () => {
+      const id = await insertAggregate(compute, before)
+      await mergeMetadata(compute, id, metadata)
+      return getAggregate(compute, id)
+    })
   })
 }
 
@@ -36,13 +42,20 @@ export function createAggregate(compute: Compute, asked: NewAggregate): Promise<
 export function updateAggregate(compute: Compute, id: number, asked: AggregateUpdate): Promise<Aggregate> {
   return changing(compute, async () => {
     const aggregate = await getAggregate(compute, id)
-    if (asked.name !== undefined) await renameAggregate(compute, id, asked.name.trim())
-    if (asked.availability_zone !== undefined) {
-      await refuseZone(compute, aggregate, asked.availability_zone, 'update')
-      await mergeMetadata(compute, id, { [ZONE_KEY]: asked.availability_zone })
+    const { name, availability_zone: zone } = asked
+    const change = {
+      ...(name === undefined ? {} : { name }),
+      ...(zone === undefined ? {} : { meta_data: { [ZONE_KEY]: zone } }),
     }
-    await touchAggregate(compute, id)
-    return getAggregate(compute, id)
+    return tellingOfAggregate(compute, aggregate, { action: 'update_prop', change }, async () => {
+      if (name !== undefined) await renameAggregate(compute, id, name.trim())
+      if (zone !== undefined) {
+        await refuseZone(compute, aggregate, zone, 'update')
+        await mergeMetadata(compute, id, { [ZONE_KEY]: zone })
+      }
+      await touchAggregate(compute, id)
+      return getAggregate(compute, id)
+    })
   })
 }
 
@@ -52,19 +65,24 @@ export function setMetadata(compute: Compute, id: number, metadata: Record<strin
     const aggregate = await getAggregate(compute, id)
     const zone = metadata[ZONE_KEY]
     if (zone !== undefined) await refuseZone(compute, aggregate, zone, 'update metadata of')
-    await mergeMetadata(compute, id, metadata)
-    return getAggregate(compute, id)
+    const change = { meta_data: metadata }
+    return tellingOfAggregate(compute, aggregate, { action: 'update_metadata', change }, async () => {
+      await mergeMetadata(compute, id, metadata)
+      return getAggregate(compute, id)
+    })
   })
 }
 
 /** Throws AggregateNotFound, or AggregateActionRefused while it has hosts. */
 export function deleteAggregate(compute: Compute, id: number): Promise<void> {
   return changing(compute, async () => {
-    const { hosts } = await getAggregate(compute, id)
-    if (hosts.length > 0) {
+    const aggregate = await getAggregate(compute, id)
+    if (aggregate.hosts.length > 0) {
       throw fault('AggregateActionRefused', { action: 'delete', id: String(id), why: 'Host aggregate is not empty' })
     }
+    await tellOfAggregate(compute, aggregate, { action: 'delete', phase: 'start' })
     await removeAggregate(compute, id)
+    await tellOfAggregate(compute, aggregate, { action: 'delete', phase: 'end' })
   })
 }
 

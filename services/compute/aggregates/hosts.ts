@@ -2,6 +2,7 @@
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
 import { fault } from '../faults.ts'
+import { tellingOfAggregate } from '../notifications/aggregate-notice.ts'
 import { changing } from './change.ts'
 import { mirrorHost } from './mirror.ts'
 import type { Aggregate } from './store.ts'
@@ -21,7 +22,10 @@ export function addHost(compute: Compute, id: number, host: string): Promise<Agg
       const conflict = await otherZones(compute, aggregate, [host], zone)
       if (conflict) throw fault('AggregateHostRefused', { action: 'add host to', id: String(id), why: conflict })
     }
-    return moving(compute, { id, host, verb: 'added to', action: 'add host to' }, () => insertHost(compute, id, host))
+    const move = { id, host, verb: 'added to', action: 'add host to' }
+    return tellingOfAggregate(compute, aggregate, { action: 'add_host', change: { host_name: host } }, () =>
+      moving(compute, move, () => insertHost(compute, id, host)),
+    )
   })
 }
 
@@ -31,8 +35,9 @@ export function removeHost(compute: Compute, id: number, host: string): Promise<
     const aggregate = await getAggregate(compute, id)
     if (!aggregate.hosts.includes(host)) throw fault('AggregateHostNotFound', { id: String(id), host })
     await lockZone(compute, [host])
-    return moving(compute, { id, host, verb: 'removed from', action: 'remove host from' }, () =>
-      removeHostRow(compute, id, host),
+    const move = { id, host, verb: 'removed from', action: 'remove host from' }
+    return tellingOfAggregate(compute, aggregate, { action: 'remove_host', change: { host_name: host } }, () =>
+      moving(compute, move, () => removeHostRow(compute, id, host)),
     )
   })
 }

@@ -1,8 +1,8 @@
 // Bodies and replies of aggregates; each field knows its versions.
 import { name, nullable, uuid } from '@kilonova/api/fields'
+import type { Static } from '@kilonova/api/type'
+import { Type } from '@kilonova/api/type'
 import { closed, since } from '@kilonova/api/versions'
-import type { Static } from 'typebox'
-import { Type } from 'typebox'
 
 const O = Type.Optional
 

@@ -33,9 +33,15 @@ export async function listAggregates(compute: Stored): Promise<Aggregate[]> {
 
 /** Throws AggregateNotFound. */
 export async function getAggregate(compute: Stored, id: number): Promise<Aggregate> {
+  const aggregate = await findAggregate(compute, id)
+  if (!aggregate) throw fault('AggregateNotFound', { id: String(id) })
+  return aggregate
+}
+
+export async function findAggregate(compute: Stored, id: number): Promise<Aggregate | undefined> {
   const db = tables(compute)
   const row = await db.selectFrom('compute_aggregates').selectAll().where('id', '=', id).executeTakeFirst()
-  if (!row) throw fault('AggregateNotFound', { id: String(id) })
+  if (!row) return undefined
   const hosts = await db
     .selectFrom('compute_aggregate_hosts')
     .select('host')
@@ -56,10 +62,11 @@ export async function getAggregate(compute: Stored, id: number): Promise<Aggrega
 }
 
 /** Throws AggregateNameExists. Inside a transaction. */
-export async function insertAggregate(compute: Compute, name: string): Promise<number> {
+export async function insertAggregate(compute: Compute, made: Pick<AggregateRow, 'uuid' | 'name'>): Promise<number> {
+  const { uuid, name } = made
   await refuseTakenName(compute, name)
   const id = await nextNumber(compute, 'aggregate')
-  const row = { id, uuid: compute.random.uuid(), name, created_at: compute.clock.now(), updated_at: null }
+  const row = { id, uuid, name, created_at: compute.clock.now(), updated_at: null }
   await named(name, tables(compute).insertInto('compute_aggregates').values(row))
   return id
 }

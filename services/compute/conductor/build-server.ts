@@ -1,9 +1,9 @@
 // server.build: from a row to a running guest, or back to nothing with the reason.
-import type { RequestContext } from '@kilonova/base/context'
 import { isFault } from '@kilonova/base/fault'
 import type { TaskEvent } from '@kilonova/tasks/saga'
-import { later, saga, startOver } from '@kilonova/tasks/saga'
+import { saga, startOver } from '@kilonova/tasks/saga'
 import { HOPELESS } from '../agent/faults.ts'
+import type { GuestImage } from '../agent/guest-spec.ts'
 import { POWER } from '../agent/power-state.ts'
 import { fault } from '../faults.ts'
 import type { ServerRow } from '../schema/tables.ts'
@@ -14,12 +14,15 @@ import { findServer, updateServer } from '../servers/store.ts'
 import type { BuildServer } from '../servers/tasks.ts'
 import { buildServerTask } from '../servers/tasks.ts'
 import { parsed } from '../servers/view.ts'
+import type { Observed } from '../servers/work-notices.ts'
 import type { ChosenHost } from './choose-host.ts'
 import { claimHost } from './choose-host.ts'
 import type { Conductor } from './conductor.ts'
 import { agentOf, LONG_CALL } from './conductor.ts'
 import { countFailedBuild, forgetFailedBuilds } from './failed-builds.ts'
-import { guestOf, networksOf, serverOf } from './guest.ts'
+import { guestOf, guestToPlan, serverOf } from './guest.ts'
+import { claimedDisks } from './isolated-disks.ts'
+import { untilPlugged } from './plugged.ts'
 import { preparePorts, releasePorts } from './ports.ts'
 import { keepFault } from './server-fault.ts'
 
@@ -27,6 +30,7 @@ const recordEvent = actionEvent({
   event: 'compute__do_build_and_run_instance',
   begins: 'ports',
   before: 'schedule_instances',
+  notifies: { task: 'create', unbegun: 'build_instances' },
 })
 
 /** What users see the server doing at each step. */
@@ -37,15 +41,7 @@ const STATES: Record<string, TaskState> = {
   guest: 'spawning',
 }
 
-const LOOK_AGAIN_SECONDS = 1
-
-interface Observed {
-  input: BuildServer
-  context: RequestContext
-  deps: Conductor
-}
-
-async function observe(event: TaskEvent, run: Observed): Promise<void> {
+async function observe(event: TaskEvent, run: Observed<BuildServer>): Promise<void> {
   const state = event.kind === 'step-started' && event.direction === 'do' ? STATES[event.step] : undefined
   if (state) await enterBuildState(run.deps.compute, run.input.serverId, state)
   await recordEvent(event, run)
@@ -74,7 +70,7 @@ function noneLeft({ serverId, excluded, lastFailure }: BuildServer, error: unkno
 }
 
 /** The host itself is away for a moment: the step is tried again there. */
-const AWAY = ['Unreachable', 'BusTimeout', 'HypervisorUnreachable']
+const AWAY = ['Unreachable', 'BusTimeout', 'HypervisorUnreachable', 'HostStopping']
 
 async function onHost<T>(
   conductor: Conductor,
@@ -90,23 +86,34 @@ async function onHost<T>(
   }
 }
 
-async function makeGuest(conductor: Conductor, row: ServerRow, host: string, signal: AbortSignal): Promise<void> {
+interface NewGuest {
+  row: ServerRow
+  host: string
+  /** What its root disk is made of, where that is another image than the server's. */
+  image?: GuestImage
+  signal: AbortSignal
+}
+
+/** Its guest, on a host that has its image, paused before its first instruction. */
+export async function makeGuest(conductor: Conductor, { row, host, image, signal }: NewGuest): Promise<void> {
   const { compute } = conductor
   const agent = agentOf(conductor, host)
   const limits = { timeout: LONG_CALL, signal }
   const plugged = agent.plug(guestOf(row), limits)
   plugged.catch(() => undefined) // awaited below, whatever the rest does meanwhile
-  const disks = await agent.createDisks(guestOf(row), limits)
+  const own = { ...(image ? { image } : {}), ...(await claimedDisks(compute, row)) }
+  const disks = await agent.createDisks({ ...(await guestToPlan(compute, guestOf(row))), ...own }, limits)
+  const guest = { ...guestOf(row), disks }
+  const defined = agent.define(guest, limits)
+  // Only where tagged devices sit must be known before the guest is told of itself.
+  const known = [...guest.vifs, ...disks].some(({ tag }) => tag !== undefined) ? { devices: await defined } : {}
+  const [devices] = await Promise.all([defined, agent.makeConfigDrive({ ...guest, ...known }, limits), plugged])
   const root = disks.find(({ role }) => role === 'root')
   await updateServer(compute, row.id, {
     disks_json: JSON.stringify(disks),
+    devices_json: JSON.stringify(devices),
     root_device_name: root ? `/dev/${root.target}` : null,
   })
-  const guest = { ...guestOf(row), disks }
-  const devices = await agent.define(guest, limits)
-  await updateServer(compute, row.id, { devices_json: JSON.stringify(devices) })
-  await agent.makeConfigDrive({ ...guest, devices }, limits)
-  await plugged
   await agent.startPaused({ id: row.id }, limits)
 }
 
@@ -129,9 +136,7 @@ export const buildServer = saga<BuildServer, Conductor>(buildServerTask, { obser
     do: async ({ input, deps }) => {
       const { compute } = deps
       const row = await serverOf(compute, input.serverId)
-      const chosen = await claimHost(compute, row, input).catch((error) => Promise.reject(noneLeft(input, error)))
-      await updateServer(compute, row.id, { host: chosen.host, node: chosen.node })
-      return chosen
+      return await claimHost(compute, row, input).catch((error) => Promise.reject(noneLeft(input, error)))
     },
     undo: async ({ input, deps: { compute } }) => {
       await compute.placement.release(input.serverId)
@@ -139,9 +144,15 @@ export const buildServer = saga<BuildServer, Conductor>(buildServerTask, { obser
     },
   })
   .step('ports', {
-    do: async ({ input, done, deps: { compute }, context }) => {
-      await preparePorts(compute, context, await serverOf(compute, input.serverId), done.host.host)
+    do: async ({ input, done, deps: { compute }, context, tries, signal }) => {
+      try {
+        await preparePorts(compute, context, await serverOf(compute, input.serverId), done.host.host)
+      } catch (error) {
+        const isLast = tries >= compute.options.network_allocate_retries
+        throw isLast || signal.aborted ? error : fault('NetworkNotAllocated', { transient: true }, error)
+      }
     },
+    retry: { first: 1, most: 30 },
     undo: async ({ input, deps: { compute }, context }) => {
       const row = await findServer(compute, input.serverId)
       if (row) await releasePorts(compute, context, row)
@@ -161,8 +172,7 @@ export const buildServer = saga<BuildServer, Conductor>(buildServerTask, { obser
     do: (run) =>
       onHost(run.deps, run, async () => {
         const row = await serverOf(run.deps.compute, run.input.serverId)
-        await makeGuest(run.deps, row, run.done.host.host, run.signal)
-        return { waitsSince: run.deps.compute.clock.now() }
+        await makeGuest(run.deps, { row, host: run.done.host.host, signal: run.signal })
       }),
     undo: async ({ input, deps, done, signal }) => {
       const row = await findServer(deps.compute, input.serverId)
@@ -172,19 +182,8 @@ export const buildServer = saga<BuildServer, Conductor>(buildServerTask, { obser
     timeout: 1800,
   })
   .step('plugged', {
-    do: async ({ input, deps, done }) => {
-      const { compute } = deps
-      const row = await serverOf(compute, input.serverId)
-      const { vif_plugging_timeout: most, vif_plugging_is_fatal: fatal } = compute.options
-      if (most === 0) return
-      const ports = networksOf(row).map(({ portId }) => portId)
-      const statuses = ports.length > 0 ? await compute.network.portStatuses(ports) : {}
-      const missing = ports.filter((port) => statuses[port] !== 'ACTIVE')
-      if (missing.length === 0) return
-      const waited = (compute.clock.now() - done.guest.waitsSince) / 1000
-      if (waited < most) return later(LOOK_AGAIN_SECONDS, `waits until ports ${missing.join(', ')} are active`)
-      if (fatal) throw fault('VirtualInterfaceTimeout', { seconds: most, ports: missing })
-    },
+    do: async ({ input, deps: { compute }, waited }) =>
+      untilPlugged(compute, await serverOf(compute, input.serverId), waited),
   })
   .step('run', {
     do: (run) =>
@@ -197,16 +196,11 @@ export const buildServer = saga<BuildServer, Conductor>(buildServerTask, { obser
       }),
   })
   .end({
-    done: async ({ input, done, deps: { compute } }) => {
-      await forgetFailedBuilds(compute, done.host.host)
-      await updateServer(compute, input.serverId, { admin_pass: null })
-      const now = compute.clock.now()
-      await change(
-        compute,
-        input.serverId,
-        { vm_state: 'active', task_state: null, power_state: POWER.RUNNING, launched_at: now, progress: 0 },
-        { vm_state: 'building', task_state: 'spawning' },
-      )
+    done: async ({ input, done: { host }, deps: { compute } }) => {
+      await forgetFailedBuilds(compute, host.host)
+      const active = { vm_state: 'active', task_state: null, power_state: POWER.RUNNING, progress: 0 } as const
+      const done = { launched_at: compute.clock.now(), admin_pass: null, files_json: null }
+      await change(compute, input.serverId, { ...active, ...done }, { vm_state: 'building', task_state: 'spawning' })
     },
     undone: async ({ input, deps: { compute }, error }) => {
       const row = await findServer(compute, input.serverId)

@@ -9,6 +9,7 @@ import type { Store } from '@kilonova/store/store'
 import { onBothStores } from '@kilonova/store/testing'
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
+import { Notifications } from '../notifications/notifications.ts'
 import { computeOptions } from '../options.ts'
 import { computeSchema } from '../schema/compute-schema.ts'
 import type { ServerGroupRow, ServerRow } from '../schema/tables.ts'
@@ -22,8 +23,9 @@ import { schedulingRequest } from './scheduling-request.ts'
 
 async function computeOn(store: Store, hosts: string[]): Promise<Compute> {
   const { client: placement } = createPlacementService({ store })
-  const { compute: options } = readConfig(computeOptions, '')
-  const parts = { store, placement, options, clock: new VirtualClock(), random: systemRandom }
+  const { compute: options, notifications: told } = readConfig(computeOptions, '')
+  const notifications = new Notifications({ options: told, host: 'control' })
+  const parts = { store, placement, options, notifications, clock: new VirtualClock(), random: systemRandom }
   const compute = parts as unknown as Compute
   for (const host of hosts) await reportHost(compute, { host, inventory: await inventoryOf(host) })
   return compute
@@ -90,6 +92,40 @@ onBothStores('claiming a host', (open) => {
     const servers = await groupedServers(compute, 4, { policy: 'affinity', max_server_per_host: null })
     const { hosts, refused } = await placeAll(compute, servers, (i) => (i % 2 === 0 ? ['h1'] : ['h2']))
     assert.deepEqual([new Set(hosts).size, hosts.length, refused], [1, 2, 2])
+  })
+
+  it('servers that race for the last room are told what lacked, and hold nothing', async () => {
+    const compute = await world(['h1'])
+    const large = { vcpus: 1, memoryMb: 7680, rootGb: 1 }
+    const servers = await Promise.all(Array.from({ length: 20 }, () => addServer(compute, {}, large)))
+    const results = await Promise.allSettled(servers.map((row) => claimHost(compute, row, input(row))))
+    const told = results.flatMap((one) => (one.status === 'rejected' ? [String(one.reason.message)] : []))
+    assert.equal(told.length, 19)
+    const why =
+      /No host that suits it has room: of 1, (resources|claim) removed 1 \(h1: asks for 7680 MEMORY_MB, free are 0[,)]/
+    for (const message of told) assert.match(message, why)
+    assert.equal((await compute.placement.allAllocations()).size, 1)
+  })
+
+  it('who loses the room between two looks is told what lacks', async () => {
+    const compute = await world(['h1'])
+    const large = { vcpus: 1, memoryMb: 7680, rootGb: 1 }
+    const [early, late] = [await addServer(compute, {}, large), await addServer(compute, {}, large)]
+    const outrun = (when: 'before' | 'after'): Compute => {
+      const candidates: Compute['placement']['candidates'] = async (asked) => {
+        const found = when === 'after' ? await compute.placement.candidates(asked) : undefined
+        await claimHost(compute, early, input(early))
+        return found ?? (await compute.placement.candidates(asked))
+      }
+      const get = (of: Compute['placement'], name: keyof typeof of) =>
+        name === 'candidates' ? candidates : of[name].bind(of)
+      return { ...compute, placement: new Proxy(compute.placement, { get } as ProxyHandler<Compute['placement']>) }
+    }
+    for (const [when, filter] of [['before', 'resources'] as const, ['after', 'claim'] as const]) {
+      const why = new RegExp(`${filter} removed 1 \\(h1: asks for 7680 MEMORY_MB, free are 0`)
+      await assert.rejects(claimHost(outrun(when), late, input(late)), why)
+      await compute.placement.release(early.id)
+    }
   })
 
   it('a forced host does not break the policy either', async () => {

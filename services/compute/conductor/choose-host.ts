@@ -1,21 +1,22 @@
 // Finds a host for a server and claims its resources there; says why when there is none.
 import { isFault } from '@kilonova/base/fault'
+import { log } from '@kilonova/base/log'
+import type { Allocations } from '@kilonova/placement/client'
 import { lockZone, zoneOfHost } from '../aggregates/zones.ts'
 import type { Compute } from '../compute.ts'
 import { fault } from '../faults.ts'
 import type { Removed } from '../scheduler/choose.ts'
-import { choose } from '../scheduler/choose.ts'
-import { allFilters } from '../scheduler/filters/all.ts'
-import { availabilityZoneFilter } from '../scheduler/filters/availability-zone-filter.ts'
+import { eligible, passing, ranked } from '../scheduler/choose.ts'
 import { affinityLack, antiAffinityLack } from '../scheduler/group-rules.ts'
-import type { Filter, HostState, SchedulingRequest } from '../scheduler/host-state.ts'
-import type { NeededResources } from '../scheduler/resources.ts'
-import { neededResources } from '../scheduler/resources.ts'
-import { allWeighers } from '../scheduler/weighers/all.ts'
+import type { HostState, SchedulingRequest } from '../scheduler/host-state.ts'
+import { spread } from '../scheduler/spread.ts'
 import type { ServerRow } from '../schema/tables.ts'
 import { updateServer } from '../servers/store.ts'
 import type { BuildServer } from '../servers/tasks.ts'
+import { filtersOf, weighersOf } from './filters-and-weighers.ts'
 import { hostStates } from './host-states.ts'
+import { notPlaced, whyNoHost } from './no-valid-host.ts'
+import { roomFor, shortOf } from './room-for.ts'
 import { schedulingRequest } from './scheduling-request.ts'
 import { serverGroupOf } from './server-group-of.ts'
 
@@ -28,35 +29,74 @@ export interface ChosenHost {
 /** A host with the server's claim on it. Repeating it finds the claim that is there. */
 export async function claimHost(compute: Compute, row: ServerRow, input: BuildServer): Promise<ChosenHost> {
   const request = await schedulingRequest(compute, row, input)
-  const needed = neededResources(request.flavor)
   const hosts = await hostStates(compute)
   const claimed = await alreadyClaimed(compute, row, hosts)
   if (claimed) return claimed
-  const { roomy, removed } = await withRoom(compute, hosts, needed)
-  const choice = choose(roomy, request, filtersOf(compute), weighersOf(compute))
-  for (const host of choice.ranked) {
-    if (await claim(compute, row, { request, host, needed })) return chosen(host)
-  }
-  const reasons = [...removed, ...choice.removed, ...lost(choice.ranked)]
-  throw fault('NoValidHost', { why: sentence(hosts, reasons), removed: reasons })
+  const host = await takeHost(compute, { request, hosts }, async ({ host, node, zone }, allocations) => {
+    await compute.placement.claim({
+      consumerId: row.id,
+      projectId: row.project_id,
+      userId: row.user_id,
+      allocations,
+    })
+    await updateServer(compute, row.id, { host, node, availability_zone: zone })
+  })
+  return chosen(host)
 }
 
-/** Hosts that were right until the claim. */
-function lost({ length: hosts }: readonly HostState[]): Removed[] {
-  return hosts === 0 ? [] : [{ filter: 'claim', hosts, nearest: 'other servers took its room at the same time' }]
+export interface Wanted {
+  request: SchedulingRequest
+  hosts: readonly HostState[]
+  /** Hosts that are not among these, and why. */
+  without?: readonly Removed[]
+}
+
+/** Claims; runs in the transaction that finds the host still right. NoCapacity: the next way or host is tried. */
+export type Take = (host: HostState, allocations: Allocations) => Promise<void>
+
+/** The best of the hosts that suit the request, taken. Throws NoValidHost. */
+export async function takeHost(
+  compute: Compute,
+  { request, hosts, without = [] }: Wanted,
+  take: Take,
+): Promise<HostState> {
+  const named = eligible(hosts, request)
+  const room = await roomFor(compute, named.hosts, request)
+  const roomy = named.hosts.filter((host) => room.ways.has(host))
+  const filters = filtersOf(compute)
+  const best = ranked(passing(roomy, request, filters).hosts, request, weighersOf(compute))
+  const tried = spread(best, compute.options, compute.random)
+  let lack: string | undefined
+  for (const host of tried) {
+    for (const allocations of room.ways.get(host)!) {
+      lack = await claim(compute, { request, host, allocations }, take)
+      if (lack !== undefined) continue
+      log('compute.scheduler').debug({ server_id: request.serverId, host: host.host, of: hosts.length }, 'chosen')
+      return host
+    }
+  }
+  const search = { request, filters, named, room, without: [...without, ...named.removed], lost: lost(tried, lack) }
+  throw fault('NoValidHost', await whyNoHost(compute, search))
+}
+
+/** Throws unless the server's own host is right for the image that it has now. */
+export async function checkHostForImage(compute: Compute, row: ServerRow): Promise<void> {
+  const request = await schedulingRequest(compute, row, { excluded: [], forcedHost: null })
+  const hosts = (await hostStates(compute)).filter(({ host }) => host === row.host)
+  const filters = filtersOf(compute).filter(({ runsOnRebuild }) => runsOnRebuild)
+  const { hosts: left, removed } = passing(hosts, request, filters)
+  if (left.length === 0) throw fault('NoValidHost', notPlaced('constraint', hosts.length, removed))
+}
+
+/** Hosts that were right until the claim, and what the last of them lacked then. */
+function lost(tried: readonly HostState[], lack: string | undefined): Removed[] {
+  const host = tried.at(-1)
+  if (!host) return []
+  const nearest = `${host.host}: ${lack}, since other servers were faster`
+  return [{ filter: 'claim', hosts: tried.length, nearest }]
 }
 
 const chosen = ({ host, node, nodeId }: HostState): ChosenHost => ({ host, node, nodeId })
-
-function filtersOf({ options }: Compute): Filter[] {
-  const known = allFilters(options)
-  const enabled = options.enabled_filters.flatMap((name) => known.find((filter) => filter.name === name) ?? [])
-  return [availabilityZoneFilter, ...enabled]
-}
-
-function weighersOf({ options }: Compute) {
-  return allWeighers.map((weigher) => ({ weigher, multiplier: options[weigher.option] }))
-}
 
 /** Where an earlier run of this step claimed, if it did. */
 async function alreadyClaimed(
@@ -69,91 +109,39 @@ async function alreadyClaimed(
   return host && chosen(host)
 }
 
-interface Roomy {
-  roomy: HostState[]
-  removed: Removed[]
-}
-
-/** Hosts whose provider has room for all that is needed. */
-async function withRoom(
-  { placement }: Compute,
-  hosts: HostState[],
-  { resources, required, forbidden }: NeededResources,
-): Promise<Roomy> {
-  const candidates = await placement.candidates({ groups: [{ suffix: '', resources, required, forbidden }] })
-  const providers = new Set(candidates.flatMap(({ allocations }) => Object.keys(allocations)))
-  const roomy = hosts.filter(({ nodeId }) => providers.has(nodeId))
-  if (roomy.length === hosts.length) return { roomy, removed: [] }
-  const nearest = nearestLack(
-    hosts.filter(({ nodeId }) => !providers.has(nodeId)),
-    resources,
-  )
-  return { roomy, removed: [{ filter: 'resources', hosts: hosts.length - roomy.length, nearest }] }
-}
-
-/** What the host that comes closest lacks. */
-function nearestLack(hosts: HostState[], resources: Record<string, number>): string {
-  const free = (host: HostState): Record<string, number> => ({
-    VCPU: host.vcpus * host.cpuAllocationRatio - host.vcpusUsed,
-    MEMORY_MB: host.memoryMb - host.memoryMbUsed,
-    DISK_GB: host.localGb - host.localGbUsed,
-  })
-  const lacks = hosts.map((host) => {
-    const have = free(host)
-    const short = Object.entries(resources).filter(([name, amount]) => (have[name] ?? 0) < amount)
-    const shown = short.map(
-      ([name, amount]) => `asks for ${amount} ${name}, free are ${Math.max(0, Math.floor(have[name] ?? 0))}`,
-    )
-    return {
-      text: `${host.host}: ${shown.join('; ') || 'lacks a trait, or the request is larger than it takes at once'}`,
-      missing: short.length,
-    }
-  })
-  return lacks.toSorted((a, b) => a.missing - b.missing)[0]?.text ?? 'there is no host'
-}
-
-interface Wanted {
+interface Claimed {
   request: SchedulingRequest
   host: HostState
-  needed: NeededResources
+  allocations: Allocations
 }
 
-/** Resources and host are the server's together or not at all; false when others were faster. */
-async function claim(compute: Compute, row: ServerRow, { request, host, needed }: Wanted): Promise<boolean> {
-  const { resources } = needed
+/** Resources and host are the server's together or not at all. Answers what the host lacks when others were faster. */
+async function claim(
+  compute: Compute,
+  { request, host, allocations }: Claimed,
+  take: Take,
+): Promise<string | undefined> {
   try {
     return await compute.store.transaction(async () => {
-      if (!(await isStillRight(compute, request, host.host))) return false
-      await compute.placement.claim({
-        consumerId: row.id,
-        projectId: row.project_id,
-        userId: row.user_id,
-        allocations: { [host.nodeId]: resources },
-      })
-      await updateServer(compute, row.id, { host: host.host, node: host.node, availability_zone: host.zone })
-      return true
+      const lack = await lackSince(compute, request, host.host)
+      if (lack === undefined) await take(host, allocations)
+      return lack
     })
   } catch (error) {
-    if (isFault(error, 'NoCapacity')) return false
-    throw error
+    if (!isFault(error, 'NoCapacity')) throw error
+    return shortOf(error.details as Parameters<typeof shortOf>[0])
   }
 }
 
 /** Other members of the group may have been placed since the filters looked, and the host's zone may have changed. */
-async function isStillRight(compute: Compute, { serverId, group, zone }: SchedulingRequest, host: string) {
+async function lackSince(compute: Compute, { serverId, group, zone }: SchedulingRequest, host: string) {
   if (group) {
     await compute.store.lock(`server-group:${group.id}`)
     const now = await serverGroupOf(compute, serverId)
-    if ((antiAffinityLack(host, now) ?? affinityLack(host, now)) !== undefined) return false
+    const lack = antiAffinityLack(host, now) ?? affinityLack(host, now)
+    if (lack !== undefined) return lack
   }
   await lockZone(compute, [host])
-  return zone === null || zone === (await zoneOfHost(compute, host))
-}
-
-function sentence(hosts: HostState[], removed: Removed[]): string {
-  if (hosts.length === 0) return 'There is no compute host.'
-  const steps = removed.map(
-    ({ filter, hosts: count, nearest }) => `${filter} removed ${count}${nearest ? ` (${nearest})` : ''}`,
-  )
-  return `Of ${hosts.length} ${hosts.length === 1 ? 'host' : 'hosts'} none is left: ${steps.join(', ')}.`
+  const zoneNow = await zoneOfHost(compute, host)
+  return zone === null || zone === zoneNow ? undefined : `it is in zone ${zoneNow}, not ${zone}`
 }

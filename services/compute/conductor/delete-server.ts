@@ -2,24 +2,33 @@
 // does not go away by itself leaves the server in error with what it still has, until it is deleted again.
 import { saga } from '@kilonova/tasks/saga'
 import { POWER } from '../agent/power-state.ts'
+import { removeTokensOf } from '../consoles/tokens.ts'
 import { actionEvent } from '../servers/instance-action.ts'
 import { change } from '../servers/lifecycle.ts'
+import { forgetShelved } from '../servers/shelved.ts'
 import { findServer, updateServer } from '../servers/store.ts'
 import type { OfServer } from '../servers/tasks.ts'
 import { deleteServerTask } from '../servers/tasks.ts'
 import { isHostUp } from '../services/liveness.ts'
 import { removeGuest } from './build-server.ts'
 import type { Conductor } from './conductor.ts'
+import { endMove, leaveOtherHosts } from './confirm-resize.ts'
+import { dismissStuck } from './dismiss-stuck.ts'
 import { releasePorts } from './ports.ts'
 import { keepFault } from './server-fault.ts'
 
 export const deleteServer = saga<OfServer, Conductor>(deleteServerTask, {
-  observe: actionEvent({ event: 'compute_terminate_instance' }),
+  observe: actionEvent({
+    event: 'compute_terminate_instance',
+    notifies: { task: 'delete', steps: { guest: 'shutdown' } },
+  }),
 })
   .step('guest', {
     do: async ({ input, deps, signal }) => {
       const row = await findServer(deps.compute, input.serverId)
-      if (!row || row.host === null) return
+      if (!row) return
+      await leaveOtherHosts(deps, row, signal)
+      if (row.host === null) return
       // A host that is down takes the guest away itself when it comes back and finds that its server is gone.
       if (await isHostUp(deps.compute, row.host)) await removeGuest(deps, row, row.host, signal)
     },
@@ -31,9 +40,15 @@ export const deleteServer = saga<OfServer, Conductor>(deleteServerTask, {
       if (row) await releasePorts(compute, context, row)
     },
   })
-  .step('claim', { do: ({ input, deps: { compute } }) => compute.placement.release(input.serverId) })
+  .step('claim', {
+    do: async ({ input, deps }) => {
+      await endMove(deps, input.serverId)
+      await deps.compute.placement.release(input.serverId)
+    },
+  })
   .end({
-    done: async ({ input, deps: { compute } }) => {
+    done: async ({ input, deps: { compute }, context }) => {
+      await forgetShelved(compute, context, input.serverId)
       const now = compute.clock.now()
       const gone = {
         vm_state: 'deleted',
@@ -43,6 +58,8 @@ export const deleteServer = saga<OfServer, Conductor>(deleteServerTask, {
         deleted_at: now,
       } as const
       await change(compute, input.serverId, gone)
+      await removeTokensOf(compute, input.serverId)
+      await dismissStuck(compute, input.serverId, 'its server is gone')
     },
     undone: async ({ input, deps: { compute }, error }) => {
       const row = await findServer(compute, input.serverId)

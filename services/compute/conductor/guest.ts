@@ -4,6 +4,7 @@ import type { Compute } from '../compute.ts'
 import { fault } from '../faults.ts'
 import { instanceName } from '../instance-name.ts'
 import type { ServerRow } from '../schema/tables.ts'
+import { blockDevicesOf } from '../servers/block-device-store.ts'
 import type { ServerNetwork } from '../servers/networks.ts'
 import { findServer } from '../servers/store.ts'
 import { parsed } from '../servers/view.ts'
@@ -45,6 +46,12 @@ export function guestOf(row: ServerRow): GuestSpec {
     securityGroups: parsed(row.security_groups_json),
     userData: row.user_data,
     adminPass: row.admin_pass,
-    files: [],
+    files: row.files_json === null ? [] : parsed(row.files_json),
+    rescue: row.vm_state === 'rescued' && row.rescue_json !== null ? parsed(row.rescue_json) : null,
   }
+}
+
+/** With what its user asked for, which counts when disks are planned. */
+export async function guestToPlan(compute: Compute, guest: GuestSpec): Promise<GuestSpec> {
+  return { ...guest, blockDevices: await blockDevicesOf(compute, guest.id) }
 }

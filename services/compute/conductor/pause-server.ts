@@ -17,7 +17,7 @@ const asItsGuest: StateOf = ({ vm_state: before, power_state: power }) => {
 }
 
 export const pauseServer = saga<OfServer, Conductor>(pauseServerTask, {
-  observe: actionEvent({ event: 'compute_pause_instance' }),
+  observe: actionEvent({ event: 'compute_pause_instance', notifies: 'pause' }),
 })
   .step('guest', {
     do: async ({ input, deps, signal }) => {
@@ -34,7 +34,7 @@ export const pauseServer = saga<OfServer, Conductor>(pauseServerTask, {
   })
 
 export const unpauseServer = saga<OfServer, Conductor>(unpauseServerTask, {
-  observe: actionEvent({ event: 'compute_unpause_instance' }),
+  observe: actionEvent({ event: 'compute_unpause_instance', notifies: 'unpause' }),
 })
   .step('guest', {
     do: async ({ input, deps, signal }) => {

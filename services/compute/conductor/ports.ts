@@ -4,6 +4,7 @@ import { elevated } from '@kilonova/base/context'
 import type { GuestVif } from '../agent/guest-spec.ts'
 import type { Compute } from '../compute.ts'
 import type { ServerRow } from '../schema/tables.ts'
+import type { ServerNetwork } from '../servers/networks.ts'
 import { findServer, updateServer } from '../servers/store.ts'
 import { parsed } from '../servers/view.ts'
 import { networksOf } from './guest.ts'
@@ -15,16 +16,27 @@ export async function preparePorts(
   row: ServerRow,
   host: string,
 ): Promise<void> {
-  const { network } = compute
-  const nics = networksOf(row)
-  const device = { deviceId: row.id, deviceOwner: `compute:${row.availability_zone}`, host, hostname: row.hostname }
   const groups = parsed<string[]>(row.security_groups_json).filter((name) => name !== 'default')
-  const securityGroupIds = await network.validateSecurityGroups(context, groups)
-  for (const { portId: id, given, networkId, fixedIp, subnetId } of nics) {
-    if (given) await network.bindPort(elevated(context), { portId: id, ...device })
-    else await network.createPort(context, { id, networkId, fixedIp, subnetId, securityGroupIds, ...device })
-  }
+  const securityGroupIds = await compute.network.validateSecurityGroups(context, groups)
+  for (const nic of networksOf(row)) await preparePort(compute, context, { row, nic, host, securityGroupIds })
   await renewNetworkInfo(compute, row.id)
+}
+
+export interface WantedPort {
+  row: ServerRow
+  nic: ServerNetwork
+  host: string
+  /** For a port that is made; empty: the default group of the caller's project. */
+  securityGroupIds: readonly string[]
+}
+
+/** The port is there and the server's, on this host. */
+export async function preparePort(compute: Compute, context: RequestContext, wanted: WantedPort): Promise<void> {
+  const { row, nic, host, securityGroupIds } = wanted
+  const device = deviceOf(row, host)
+  const { portId: id, given, networkId, fixedIp, subnetId } = nic
+  if (given) await compute.network.bindPort(elevated(context), { portId: id, ...device })
+  else await compute.network.createPort(context, { id, networkId, fixedIp, subnetId, securityGroupIds, ...device })
 }
 
 /** Keeps the network_info of the ports that the server has now; one that reads earlier does not write later. */
@@ -33,9 +45,26 @@ export function renewNetworkInfo(compute: Compute, serverId: string): Promise<vo
     await compute.store.lock(`network-info:${serverId}`)
     const row = await findServer(compute, serverId)
     if (!row) return
-    await updateServer(compute, row.id, { network_info_json: JSON.stringify(await vifsOf(compute, row)) })
+    const info = JSON.stringify(await vifsOf(compute, row))
+    if (info !== row.network_info_json) await updateServer(compute, row.id, { network_info_json: info })
   })
 }
+
+/** Its ports tell the host name that the server has now. */
+export async function namePorts(compute: Compute, context: RequestContext, row: ServerRow): Promise<void> {
+  const own = await ownPorts(compute, row)
+  const device = deviceOf(row, row.host!)
+  for (const { portId } of networksOf(row).filter((nic) => own.has(nic.portId))) {
+    await compute.network.bindPort(elevated(context), { portId, ...device })
+  }
+}
+
+const deviceOf = (row: ServerRow, host: string) => ({
+  deviceId: row.id,
+  deviceOwner: `compute:${row.availability_zone}`,
+  host,
+  hostname: row.hostname,
+})
 
 /** In the order in which the ports were asked for; a given one may have gone back. */
 async function vifsOf(compute: Compute, row: ServerRow): Promise<GuestVif[]> {
@@ -50,13 +79,38 @@ async function vifsOf(compute: Compute, row: ServerRow): Promise<GuestVif[]> {
 
 /** Ports that were made for the server are gone; given ones are free again, unless they are another server's. */
 export async function releasePorts(compute: Compute, context: RequestContext, row: ServerRow): Promise<void> {
-  const all = elevated(context)
-  const own = await ownPorts(compute, row)
-  for (const { portId, given } of networksOf(row)) {
-    if (!given) await compute.network.deletePort(all, { portId })
-    else if (own.has(portId)) await compute.network.unbindPort(all, { portId })
-  }
+  for (const nic of networksOf(row)) await releasePort(compute, context, row, nic)
   await renewNetworkInfo(compute, row.id)
+}
+
+/** Its ports are bound to this host, as far as it still has them. */
+export async function bindPorts(
+  compute: Compute,
+  context: RequestContext,
+  row: ServerRow,
+  host: string,
+): Promise<void> {
+  const device = { deviceId: row.id, deviceOwner: `compute:${row.availability_zone}`, host, hostname: row.hostname }
+  for (const portId of await ownPorts(compute, row))
+    await compute.network.bindPort(elevated(context), { portId, ...device })
+  await renewNetworkInfo(compute, row.id)
+}
+
+/** Its ports stay its own, with their addresses, and are on no host. */
+export async function takePortsOffHost(compute: Compute, context: RequestContext, row: ServerRow): Promise<void> {
+  for (const portId of await ownPorts(compute, row)) await compute.network.takeOffHost(elevated(context), { portId })
+  await renewNetworkInfo(compute, row.id)
+}
+
+export async function releasePort(
+  compute: Compute,
+  context: RequestContext,
+  row: ServerRow,
+  { portId, given }: ServerNetwork,
+): Promise<void> {
+  const all = elevated(context)
+  if (!given) await compute.network.deletePort(all, { portId })
+  else if ((await ownPorts(compute, row)).has(portId)) await compute.network.unbindPort(all, { portId })
 }
 
 async function ownPorts({ network }: Compute, row: ServerRow): Promise<Set<string>> {

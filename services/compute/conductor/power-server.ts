@@ -4,26 +4,27 @@ import { saga } from '@kilonova/tasks/saga'
 import { fault } from '../agent/faults.ts'
 import { POWER } from '../agent/power-state.ts'
 import { actionEvent } from '../servers/instance-action.ts'
-import type { TaskState, VmState } from '../servers/state.ts'
+import type { TaskState } from '../servers/state.ts'
 import type { OfServer } from '../servers/tasks.ts'
 import { hardRebootServerTask, rebootServerTask, startServerTask, stopServerTask } from '../servers/tasks.ts'
 import type { Conductor } from './conductor.ts'
 import { agentOf, LONG_CALL } from './conductor.ts'
 import { guestOf, serverOf } from './guest.ts'
 import type { StateOf } from './settle-server.ts'
-import { lookAtGuest, powerStateOf, settle, settleFailed, settleFailedFrom, settleFrom } from './settle-server.ts'
-
-/** A server that was neither active nor stopped stays what it was. */
-const asItsGuest: StateOf = ({ vm_state: before, power_state: power }) => {
-  if (before !== 'active' && before !== 'stopped') return before as VmState
-  if (power === POWER.RUNNING) return 'active'
-  return power === POWER.SHUTDOWN || power === POWER.CRASHED ? 'stopped' : before
-}
+import {
+  activeOrStopped,
+  lookAtGuest,
+  powerStateOf,
+  settle,
+  settleFailed,
+  settleFailedFrom,
+  settleFrom,
+} from './settle-server.ts'
 
 const activeIfRunning: StateOf = ({ power_state: power }) => (power === POWER.RUNNING ? 'active' : 'error')
 
 export const startServer = saga<OfServer, Conductor>(startServerTask, {
-  observe: actionEvent({ event: 'compute_start_instance' }),
+  observe: actionEvent({ event: 'compute_start_instance', notifies: 'power_on' }),
 })
   .step('guest', {
     do: async ({ input, deps, signal }) => {
@@ -34,11 +35,11 @@ export const startServer = saga<OfServer, Conductor>(startServerTask, {
   })
   .end({
     done: ({ input, deps }) => settle(deps.compute, input.serverId, { vm_state: 'active', power_state: POWER.RUNNING }),
-    undone: ({ input, deps, error }) => settleFailed(deps.compute, input.serverId, error, asItsGuest),
+    undone: ({ input, deps, error }) => settleFailed(deps.compute, input.serverId, error, activeOrStopped),
   })
 
 export const stopServer = saga<OfServer, Conductor>(stopServerTask, {
-  observe: actionEvent({ event: 'compute_stop_instance' }),
+  observe: actionEvent({ event: 'compute_stop_instance', notifies: 'power_off' }),
 })
   .step('guest', {
     do: async ({ input, deps, signal }) => {
@@ -56,11 +57,13 @@ export const stopServer = saga<OfServer, Conductor>(stopServerTask, {
   .end({
     done: ({ input, deps }) =>
       settle(deps.compute, input.serverId, { vm_state: 'stopped', power_state: POWER.SHUTDOWN }),
-    undone: ({ input, deps, error }) => settleFailed(deps.compute, input.serverId, error, asItsGuest),
+    undone: ({ input, deps, error }) => settleFailed(deps.compute, input.serverId, error, activeOrStopped),
   })
 
 function rebootSaga(task: TaskKind<OfServer>, how: 'soft' | 'hard', own: TaskState) {
-  return saga<OfServer, Conductor>(task, { observe: actionEvent({ event: 'compute_reboot_instance' }) })
+  return saga<OfServer, Conductor>(task, {
+    observe: actionEvent({ event: 'compute_reboot_instance', notifies: 'reboot' }),
+  })
     .step('guest', {
       do: async ({ input, deps, signal }) => {
         const row = await serverOf(deps.compute, input.serverId)

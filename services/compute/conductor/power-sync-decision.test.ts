@@ -67,6 +67,16 @@ describe('what follows from a power state', () => {
     }
   })
 
+  it('is the end of a server that goes with its guest, unless that is only suspended', () => {
+    for (const { vmState, power, recorded, act, save } of CASES) {
+      const ends = vmState === 'active' && (power === SHUTDOWN || power === CRASHED)
+      const sample = { vmState, taskState: null, recorded, seen: power, requeried: power, terminates: true }
+      assert.deepEqual(decide(sample), { ...save, act: ends ? 'delete' : act }, `${vmState}, seen ${power}`)
+    }
+    const first = { vmState: 'active', taskState: null, recorded: RUNNING, seen: SHUTDOWN, terminates: true }
+    assert.deepEqual(decide(first), { act: 'requery' })
+  })
+
   it('is nothing at all while a task works on the server', () => {
     for (const taskState of TASK_STATES) {
       for (const { vmState, power, recorded } of CASES) {

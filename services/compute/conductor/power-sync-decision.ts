@@ -9,6 +9,8 @@ export interface PowerSample {
   recorded: number
   /** What the host said. */
   seen: PowerState
+  /** The row's shutdown_terminate: a guest that went off takes its server with it. Default false. */
+  terminates?: boolean
   /** What it said when asked once more, about this guest alone; absent before that. */
   requeried?: PowerState
 }
@@ -17,7 +19,7 @@ export interface PowerDecision {
   /** The power state to record; absent when nothing is to be recorded (yet). */
   save?: PowerState
   /** `requery`: ask the host about this guest alone, and decide anew with its answer. */
-  act: 'nothing' | 'requery' | 'warn' | 'stop' | 'forceStop'
+  act: 'nothing' | 'requery' | 'warn' | 'stop' | 'forceStop' | 'delete'
 }
 
 type Act = Exclude<PowerDecision['act'], 'nothing' | 'requery'>
@@ -34,17 +36,27 @@ const ACTS: Readonly<Record<string, Partial<Record<PowerState, Act>>>> = {
   deleted:       { [RUNNING]: 'warn', [PAUSED]: 'warn', [CRASHED]: 'warn', [SUSPENDED]: 'warn' },
 }
 
+const GRAVE: readonly PowerDecision['act'][] = ['stop', 'forceStop', 'delete']
+
 /**
  * Nothing while a task works on the server. Nobody is stopped, and no guest called missing, by one sample alone: what
  * the host says last holds, but that a guest is missing it must say twice.
  */
-export function decide({ vmState, taskState, recorded, seen, requeried }: PowerSample): PowerDecision {
+export function decide({
+  vmState,
+  taskState,
+  recorded,
+  seen,
+  requeried,
+  terminates = false,
+}: PowerSample): PowerDecision {
   if (taskState !== null) return { act: 'nothing' }
   const power = requeried ?? seen
-  const act = ACTS[vmState]?.[power] ?? 'nothing'
+  const usual = ACTS[vmState]?.[power] ?? 'nothing'
+  const act = usual === 'stop' && terminates && power !== SUSPENDED ? 'delete' : usual
   const isMissing = power === NOSTATE && recorded !== NOSTATE
   if (requeried === undefined) {
-    if (isMissing || act === 'stop' || act === 'forceStop') return { act: 'requery' }
+    if (isMissing || GRAVE.includes(act)) return { act: 'requery' }
   } else if (isMissing && seen !== NOSTATE) {
     return { act: 'nothing' }
   }

@@ -22,6 +22,7 @@ import { startHostProcess } from '../agent/host-process.ts'
 import { POWER } from '../agent/power-state.ts'
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
+import { Notifications } from '../notifications/notifications.ts'
 import { computeOptions } from '../options.ts'
 import { computeSchema } from '../schema/compute-schema.ts'
 import type { ServerRow } from '../schema/tables.ts'
@@ -55,8 +56,9 @@ class World {
   static async open(toml = '', latency = 0): Promise<World> {
     const store = await memoryStore(taskSchema, placementSchema, computeSchema)
     const placement = createPlacementService({ store }).client
-    const options = readConfig(computeOptions, toml).compute
-    const parts = { store, random: systemRandom, options, placement }
+    const read = readConfig(computeOptions, toml)
+    const notifications = new Notifications({ options: read.notifications, host: 'control' })
+    const parts = { store, random: systemRandom, options: read.compute, placement, notifications }
     const world = new World(parts as unknown as Compute, latency)
     addConductorTasks(world.compute)
     await world.compute.tasks.start()
@@ -77,7 +79,10 @@ class World {
       vendorData: async () => ({ static: {}, dynamic: {} }),
     })
     const { bus, options } = compute
-    this.#process = await startHostProcess({ host: HOST, bus, clock, agent, hypervisor, options })
+    this.#process = await startHostProcess({
+      ...{ host: HOST, bus, clock, agent, hypervisor, options, nodeUuid: this.#nodeUuid },
+      imageCache: readConfig(computeOptions).image_cache,
+    })
     await this.after(SECOND)
   }
 

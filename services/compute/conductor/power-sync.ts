@@ -1,7 +1,7 @@
 // Keeps servers in step with their guests, whatever happens to those behind the cloud's back.
 import type { RequestContext } from '@kilonova/base/context'
 import { adminContext, withContext } from '@kilonova/base/context'
-import { errorChain } from '@kilonova/base/fault'
+import { errorChain, isFault } from '@kilonova/base/fault'
 import { log } from '@kilonova/base/log'
 import type { GuestPowerEvent } from '../agent/conductor-protocol.ts'
 import type { PowerState } from '../agent/power-state.ts'
@@ -9,6 +9,7 @@ import { POWER } from '../agent/power-state.ts'
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
 import type { ServerRow } from '../schema/tables.ts'
+import { deleteServer } from '../servers/delete.ts'
 import { change } from '../servers/lifecycle.ts'
 import { forceStopServer, stopServer } from '../servers/power.ts'
 import { findServer } from '../servers/store.ts'
@@ -70,7 +71,9 @@ export class PowerSync {
       this.#waiting.delete(host)
       return withContext(context, () => this.#compareHost(host, context)).catch((error) => {
         if (this.#stopped.signal.aborted) return
-        log('compute.power_sync').warn({ host }, `could not compare servers with guests: ${errorChain(error)}`)
+        // A host that is not there asks for it when it is back.
+        const level = isFault(error, 'Unreachable') ? 'info' : 'warn'
+        log('compute.power_sync')[level]({ host }, `could not compare servers with guests: ${errorChain(error)}`)
       })
     })
     this.#waiting.set(host, compared)
@@ -162,7 +165,13 @@ export class PowerSync {
   async #synchronise({ host, id, seen }: Sample, context: RequestContext): Promise<void> {
     const row = await findServer(this.#compute, id)
     if (!row || row.host !== host) return
-    const sample = { vmState: row.vm_state, taskState: row.task_state, recorded: row.power_state, seen }
+    const sample = {
+      vmState: row.vm_state,
+      taskState: row.task_state,
+      recorded: row.power_state,
+      seen,
+      terminates: row.shutdown_terminate === 1,
+    }
     let decision = decide(sample)
     let power = seen
     // Asked after the row was read: the command refuses if the server has changed since.
@@ -181,8 +190,10 @@ export class PowerSync {
   ): Promise<void> {
     if (act === 'nothing') return
     const of = { server_id: row.id, host: row.host, vm_state: row.vm_state, power_state: power }
-    log('compute.power_sync').warn(of, act === 'warn' ? warning(row, power) : `power state ${power}: it is stopped`)
+    const done = act === 'delete' ? 'deleted' : 'stopped'
+    log('compute.power_sync').warn(of, act === 'warn' ? warning(row, power) : `power state ${power}: it is ${done}`)
     if (act === 'stop') await stopServer(this.#compute, context, row.id)
+    if (act === 'delete') await deleteServer(this.#compute, context, row.id)
     if (act === 'forceStop') await forceStopServer(this.#compute, context, row.id)
   }
 

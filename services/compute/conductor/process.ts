@@ -2,31 +2,49 @@
 
 import { Leader } from '@kilonova/tasks/leader'
 import { Periodic } from '@kilonova/tasks/periodic'
-import type { ConductorMethods, EventMethods, NetworkEvent } from '../agent/conductor-protocol.ts'
+import type { ConductorMethods, EventMethods } from '../agent/conductor-protocol.ts'
 import { CONDUCTOR_TOPIC, EVENTS_TOPIC } from '../agent/conductor-protocol.ts'
 import type { Compute } from '../compute.ts'
-import { findServer, updateServer } from '../servers/store.ts'
+import { leftGuests } from '../migrations/left-guests.ts'
+import { startDelivery } from '../notifications/deliver.ts'
+import { updateServer } from '../servers/store.ts'
+import type { ServiceReport } from '../services/report.ts'
 import { reportService } from '../services/report.ts'
-import { goneServers, metadataOf } from './for-hosts.ts'
-import { renewNetworkInfo } from './ports.ts'
+import { filtersOf, weighersOf } from './filters-and-weighers.ts'
+import { goneServers, metadataOf, runningGuests } from './for-hosts.ts'
+import { hearNetwork } from './hear-network.ts'
+import { hostStarts } from './host-starts.ts'
+import { periodicWork } from './periodic-work.ts'
 import { PowerSync, powerSyncSeconds } from './power-sync.ts'
 import { reportHost } from './report-host.ts'
-import { conductorSagas } from './sagas.ts'
+import { sagasWith } from './sagas.ts'
 
-/** Adds the conductor's tasks; before the task engine starts. */
+/** Adds the conductor's tasks, and those of plug-ins; before the task engine starts. */
 export function addConductorTasks(compute: Compute): void {
-  compute.tasks.add(conductorSagas, { compute })
+  compute.tasks.add(sagasWith(compute.plugins ?? []), { compute })
+}
+
+/** Throws ConfigError where options name filters or weighers that there are none of. */
+export function checkScheduling(compute: Compute): void {
+  filtersOf(compute)
+  weighersOf(compute)
 }
 
 /** Listens until what it returns is called. */
 export async function startConductor(compute: Compute, host: string): Promise<() => Promise<void>> {
   const powerSync = new PowerSync(compute)
   const endReports = await compute.bus.serve<ConductorMethods>(CONDUCTOR_TOPIC, {
+    hostStarts: async (start) => {
+      await hostStarts(compute, start)
+      return null
+    },
     reportHost: async (report) => {
       await reportHost(compute, report)
       return null
     },
     goneServers: (asked) => goneServers(compute, asked),
+    leftGuests: (asked) => leftGuests(compute, asked),
+    runningGuests: (asked) => runningGuests(compute, asked),
     metadataOf: (asked) => metadataOf(compute, asked),
     keepPassword: async ({ serverId, password }) => {
       await updateServer(compute, serverId, { encrypted_password: password })
@@ -48,29 +66,30 @@ export async function startConductor(compute: Compute, host: string): Promise<()
     },
   })
   const periodic = new Periodic(compute.clock, compute.random)
-  const signs = { name: 'compute.report_services', seconds: compute.options.report_interval, immediately: true }
-  periodic.every(signs, async () => {
-    await reportService(compute, { host, binary: 'nova-conductor' })
-    await reportService(compute, { host, binary: 'nova-scheduler' })
-  })
+  reportForever(compute, periodic, { host, binary: 'nova-conductor' })
   const leader = new Leader({ store: compute.store, clock: compute.clock, owner: compute.random.uuid() })
-  const comparing = { name: 'compute.sync_power_states', seconds: powerSyncSeconds(compute.options), leader }
+  const seconds = powerSyncSeconds(compute.options)
+  const comparing = { name: 'compute.sync_power_states', seconds, immediately: seconds > 0, leader }
   periodic.every(comparing, () => powerSync.all())
+  for (const { name, seconds, run } of periodicWork)
+    periodic.every({ name, seconds: seconds(compute.options), leader }, () => run(compute))
+  const endDelivery = startDelivery(compute, leader)
   return async () => {
-    await Promise.all([powerSync.stop(), periodic.stop()])
+    await Promise.all([powerSync.stop(), periodic.stop(), endDelivery()])
     await leader.resign()
     await endReports()
     await endEvents()
   }
 }
 
-/** A port became active, changed or went: a build that waits looks again, and the addresses shown are renewed. */
-async function hearNetwork(compute: Compute, { name, serverId }: NetworkEvent): Promise<void> {
-  if (name === 'network-vif-plugged') {
-    await compute.tasks.nudge({ type: 'server', id: serverId })
-    return
-  }
-  const row = await findServer(compute, serverId)
-  if (!row || row.host === null || row.vm_state === 'building') return
-  await renewNetworkInfo(compute, serverId)
+/** The scheduler is the conductor's own: what there is of it as a service is its signs of life. */
+export async function startScheduler(compute: Compute, host: string): Promise<() => Promise<void>> {
+  const periodic = new Periodic(compute.clock, compute.random)
+  reportForever(compute, periodic, { host, binary: 'nova-scheduler' })
+  return () => periodic.stop()
+}
+
+function reportForever(compute: Compute, periodic: Periodic, report: ServiceReport): void {
+  const signs = { name: `${report.binary}.report_state`, seconds: compute.options.report_interval, immediately: true }
+  periodic.every(signs, () => reportService(compute, report))
 }

@@ -1,19 +1,31 @@
 // A host's report: its service and node rows, and what placement may hand out there.
-
+import type { InventoryInfo } from '@kilonova/placement/client'
 import type { HostReport } from '../agent/conductor-protocol.ts'
 import type { HostInventory } from '../agent/protocol.ts'
 import { mirrorNode } from '../aggregates/mirror.ts'
 import type { Compute } from '../compute.ts'
+import { imagesTypeTrait } from '../disk-words.ts'
+import { admitNode } from '../services/admit-node.ts'
+import type { AllocationRatios } from '../services/allocation-ratios.ts'
+import { allocationRatios } from '../services/allocation-ratios.ts'
 import { DISABLED_TRAIT } from '../services/mark-disabled.ts'
 import { reportNode, reportService } from '../services/report.ts'
+import { releaseStaleClaims } from '../services/stale-claims.ts'
 import { findService } from '../services/store.ts'
+import { cpuTraits } from './cpu-traits.ts'
+import { reportIsolatedDisks } from './isolated-disks.ts'
 
 export async function reportHost(compute: Compute, { host, inventory }: HostReport): Promise<void> {
+  if (inventory) await admitNode(compute, { host, node: inventory.uuid })
   const serviceId = await reportService(compute, { host, binary: 'nova-compute' })
   if (!inventory) return
-  await reportNode(compute, serviceId, host, inventory)
-  await reportToPlacement(compute, inventory, await isDisabled(compute, serviceId))
+  const ratios = allocationRatios(compute, await compute.placement.inventoriesOf(inventory.uuid))
+  await reportNode(compute, { serviceId, host, inventory: { ...inventory, allocationRatios: ratios } })
+  await reportToPlacement(compute, inventory, ratios)
+  await reportTraits(compute, inventory, await isDisabled(compute, serviceId))
+  await reportIsolatedDisks(compute, inventory)
   await mirrorNode(compute, host, inventory.uuid)
+  await releaseStaleClaims(compute, inventory.uuid)
 }
 
 async function isDisabled(compute: Compute, serviceId: string): Promise<boolean> {
@@ -23,48 +35,29 @@ async function isDisabled(compute: Compute, serviceId: string): Promise<boolean>
 
 async function reportToPlacement(
   { placement, options }: Compute,
-  inventory: HostInventory,
-  disabled: boolean,
+  { uuid, hypervisorHostname, vcpus, memoryMb, localGb }: HostInventory,
+  ratios: AllocationRatios,
 ): Promise<void> {
-  await placement.ensureProvider({ id: inventory.uuid, name: inventory.hypervisorHostname })
-  await placement.setInventories(inventory.uuid, {
-    VCPU: {
-      total: inventory.vcpus,
-      reserved: options.reserved_host_cpus,
-      maxUnit: inventory.vcpus,
-      allocationRatio: options.cpu_allocation_ratio,
-    },
-    MEMORY_MB: {
-      total: inventory.memoryMb,
-      reserved: options.reserved_host_memory_mb,
-      maxUnit: inventory.memoryMb,
-      allocationRatio: options.ram_allocation_ratio,
-    },
-    DISK_GB: {
-      total: inventory.localGb,
-      reserved: Math.ceil(options.reserved_host_disk_mb / 1024),
-      maxUnit: inventory.localGb,
-      allocationRatio: options.disk_allocation_ratio,
-    },
+  const info = (name: keyof AllocationRatios, total: number, reserved: number): Required<InventoryInfo> => ({
+    ...{ total, reserved, minUnit: 1, maxUnit: total, stepSize: 1 },
+    allocationRatio: ratios[name],
   })
-  await placement.setTraits(inventory.uuid, traitsOf(inventory, disabled))
+  await placement.ensureProvider({ id: uuid, name: hypervisorHostname })
+  await placement.setInventories(uuid, {
+    VCPU: info('VCPU', vcpus, options.reserved_host_cpus),
+    MEMORY_MB: info('MEMORY_MB', memoryMb, options.reserved_host_memory_mb),
+    DISK_GB: info('DISK_GB', localGb, Math.ceil(options.reserved_host_disk_mb / 1024)),
+  })
 }
 
-const CPU_TRAITS: Record<string, string> = {
-  aes: 'HW_CPU_X86_AESNI',
-  avx: 'HW_CPU_X86_AVX',
-  avx2: 'HW_CPU_X86_AVX2',
-  sse: 'HW_CPU_X86_SSE',
-  sse2: 'HW_CPU_X86_SSE2',
-  'sse4.1': 'HW_CPU_X86_SSE41',
-  'sse4.2': 'HW_CPU_X86_SSE42',
-  ssse3: 'HW_CPU_X86_SSSE3',
-  vmx: 'HW_CPU_X86_VMX',
-  svm: 'HW_CPU_X86_SVM',
-}
+/** What compute itself says of a node; other traits are the operator's, and stay. */
+const OURS = /^(COMPUTE_|HW_CPU_X86_|OWNER_NOVA$|CUSTOM_IMAGES_TYPE_)/
 
-function traitsOf({ cpuInfo }: HostInventory, disabled: boolean): string[] {
-  const ofCpu = cpuInfo.features.flatMap((feature) => CPU_TRAITS[feature] ?? [])
+async function reportTraits({ placement }: Compute, inventory: HostInventory, disabled: boolean): Promise<void> {
+  const known = (await placement.summaries([inventory.uuid])).get(inventory.uuid)?.traits ?? []
   const status = disabled ? [DISABLED_TRAIT] : []
-  return ['COMPUTE_NODE', 'OWNER_NOVA', 'COMPUTE_DEVICE_TAGGING', ...status, ...new Set(ofCpu)]
+  const disks = (inventory.imagesTypes ?? []).map(imagesTypeTrait)
+  const cpu = cpuTraits(inventory.cpuInfo.features)
+  const own = ['COMPUTE_NODE', 'OWNER_NOVA', ...status, ...inventory.traits, ...disks, ...cpu]
+  await placement.setTraits(inventory.uuid, [...new Set([...known.filter((trait) => !OURS.test(trait)), ...own])])
 }

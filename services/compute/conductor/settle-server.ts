@@ -20,10 +20,15 @@ export async function settle(compute: Compute, id: string, states: Change): Prom
   await change(compute, id, { ...states, task_state: null })
 }
 
+/** The task state, or states, of the operation that ends. */
+type Own = TaskState | readonly TaskState[]
+
+const isOwn = ({ task_state: state }: ServerRow, own: Own): boolean => [own].flat().some((one) => one === state)
+
 /** Likewise, only while the server is in that task state: nothing when another task or an admin has ended it. */
-export async function settleFrom(compute: Compute, id: string, own: TaskState, states: Change): Promise<void> {
+export async function settleFrom(compute: Compute, id: string, own: Own, states: Change): Promise<void> {
   const row = await findServer(compute, id)
-  if (row?.task_state === own) await change(compute, id, { ...states, task_state: null }, row)
+  if (row && isOwn(row, own)) await change(compute, id, { ...states, task_state: null }, row)
 }
 
 /** The guest as it really is. */
@@ -44,6 +49,13 @@ export async function lookAtGuest(deps: Conductor, id: string): Promise<void> {
 
 export type StateOf = (row: ServerRow) => VmState
 
+/** A server that was neither active nor stopped stays what it was. */
+export const activeOrStopped: StateOf = ({ vm_state: before, power_state: power }) => {
+  if (before !== 'active' && before !== 'stopped') return before as VmState
+  if (power === POWER.RUNNING) return 'active'
+  return power === POWER.SHUTDOWN || power === POWER.CRASHED ? 'stopped' : before
+}
+
 /** Keeps why it failed, and shows the server as its guest was found. */
 export async function settleFailed(compute: Compute, id: string, error: TaskError, stateOf: StateOf): Promise<void> {
   const row = await findServer(compute, id)
@@ -56,9 +68,9 @@ export async function settleFailed(compute: Compute, id: string, error: TaskErro
 export async function settleFailedFrom(
   compute: Compute,
   id: string,
-  own: TaskState,
+  own: Own,
   failed: { error: TaskError; stateOf: StateOf },
 ): Promise<void> {
   const row = await findServer(compute, id)
-  if (row?.task_state === own) await settleFailed(compute, id, failed.error, failed.stateOf)
+  if (row && isOwn(row, own)) await settleFailed(compute, id, failed.error, failed.stateOf)
 }

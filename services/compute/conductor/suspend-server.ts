@@ -21,7 +21,7 @@ const asItsGuest: StateOf = ({ vm_state: before, power_state: power }) => {
 const timeout = LONG_CALL / 1000
 
 export const suspendServer = saga<OfServer, Conductor>(suspendServerTask, {
-  observe: actionEvent({ event: 'compute_suspend_instance' }),
+  observe: actionEvent({ event: 'compute_suspend_instance', notifies: 'suspend' }),
 })
   .step('guest', {
     timeout,
@@ -39,7 +39,7 @@ export const suspendServer = saga<OfServer, Conductor>(suspendServerTask, {
   })
 
 export const resumeServer = saga<OfServer, Conductor>(resumeServerTask, {
-  observe: actionEvent({ event: 'compute_resume_instance' }),
+  observe: actionEvent({ event: 'compute_resume_instance', notifies: 'resume' }),
 })
   .step('guest', {
     timeout,

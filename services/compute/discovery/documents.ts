@@ -25,6 +25,22 @@ export function versionsDocument(service: string): object {
   return { versions }
 }
 
+const mediaTypes = (number: string) => [
+  { base: 'application/json', type: `application/vnd.openstack.compute+json;version=${number}` },
+]
+
+/** For a path without a version: where it would be in each. Undefined for paths that have one. */
+export function choicesDocument(service: string, path: string): object | undefined {
+  if (/^\/v2(\.1)?(\/|$)/.test(path)) return undefined
+  const choices = Object.entries(VERSIONS).map(([id, { status }]) => ({
+    id,
+    status,
+    links: [{ rel: 'self', href: `${service}/${segmentOf(id)}${path}` }],
+    'media-types': mediaTypes(segmentOf(id).slice(1)),
+  }))
+  return { choices }
+}
+
 /** One version, or undefined for an id that is none. */
 export function versionDocument(service: string, id: string): object | undefined {
   const version = Object.hasOwn(VERSIONS, id) ? VERSIONS[id] : undefined
@@ -34,6 +50,5 @@ export function versionDocument(service: string, id: string): object | undefined
     { rel: 'self', href: `${service}/${segmentOf(id)}/` },
     { rel: 'describedby', type: 'text/html', href: 'http://docs.openstack.org/' },
   ]
-  const mediaTypes = [{ base: 'application/json', type: `application/vnd.openstack.compute+json;version=${number}` }]
-  return { version: { id, ...version, links, 'media-types': mediaTypes } }
+  return { version: { id, ...version, links, 'media-types': mediaTypes(number) } }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Facts } from './advice.ts'
 import { adviceOf } from './advice.ts'
-import type { ExplainedOperation, ExplainedServer } from './explanation.ts'
+import type { ExplainedOperation, ExplainedServer, RemovedHosts } from './explanation.ts'
 
 const AT = '2026-01-02T03:04:05.000Z'
 
@@ -39,10 +39,17 @@ const operation: ExplainedOperation = {
   steps: [],
 }
 
-const facts: Facts = { server, host: null, operation, fault: null, placement: null }
+const facts: Facts = {
+  ...{ server, host: null, stalled: null },
+  ...{ operation, fault: null, placement: null, lack: null },
+}
 const failed = { ...operation, state: 'undone', error: { code: 'X', message: 'No.', mend: 'Mend X.' } } as const
 const building = { ...server, status: 'BUILD', vm_state: 'building', task_state: 'spawning' }
 const broken = { ...server, status: 'ERROR', vm_state: 'error' }
+
+const [zone, room, down] = ['AvailabilityZone', 'resources', 'ComputeFilter'].map((filter) => ({
+  ...{ filter, hosts: 1, nearest: null },
+})) as [RemovedHosts, RemovedHosts, RemovedHosts]
 
 const cases: [what: string, parts: Partial<Facts>, advice: RegExp][] = [
   ['all is well', {}, /^Nothing: all is well/],
@@ -76,6 +83,31 @@ const cases: [what: string, parts: Partial<Facts>, advice: RegExp][] = [
     'no room',
     { server: broken, operation: failed, placement: [{ filter: 'resources', hosts: 1, nearest: null }] },
     /^Choose a smaller flavor.*\nThen delete it/,
+  ],
+  [
+    'no room where it suits',
+    { server: broken, operation: failed, lack: 'no_capacity', placement: [zone, room] },
+    /^Choose a smaller flavor[^\n]*\nThen delete it/,
+  ],
+  [
+    'room, but none suits',
+    { server: broken, operation: failed, lack: 'constraint', placement: [zone, room] },
+    /^Name a zone[^\n]*\nThen delete it/,
+  ],
+  [
+    'no host is up',
+    { server: broken, operation: failed, lack: 'no_host_up', placement: [zone, down] },
+    /^Bring up or enable[^\n]*\nThen delete it/,
+  ],
+  [
+    'a filter that only its plug-in knows',
+    { server: broken, operation: failed, lack: 'constraint', placement: [{ ...zone, filter: 'RackFilter' }] },
+    /^Mend X\.\nThen delete it/,
+  ],
+  [
+    'no room for what the guest writes',
+    { host: { name: 'h', up: true, last_seen_at: AT, disabled_reason: null }, stalled: 'vda' },
+    /^Its guest stands still: the host h has no room for what it writes to vda\..*\nMake room there/,
   ],
   ['host down', { host: { name: 'h', up: false, last_seen_at: AT, disabled_reason: null } }, /^Look at the host h/],
   ['error without records', { server: broken, operation: null }, /Nothing is recorded of what failed; then delete/],

@@ -3,7 +3,12 @@ import type { ExplainedOperation, ExplainedServer, Explanation } from './explana
 
 export type Facts = Omit<Explanation, 'advice'>
 
+const ROOM: ReadonlySet<string> = new Set(['resources', 'isolated disks', 'claim'])
+
 const BY_FILTER: Record<string, string> = {
+  'isolated disks': 'Choose a flavor with a smaller root disk, or free a device: deleting its server does.',
+  'traits and classes': 'Use a flavor or an image that asks for others, or add a host that has them.',
+  'requested host': 'Name another host, or none.',
   resources: 'Choose a smaller flavor (openstack flavor list), delete servers that are not needed, or add a host.',
   AvailabilityZone: 'Name a zone that has hosts, or none: openstack availability zone list.',
   ComputeFilter: 'Bring up or enable compute hosts: openstack compute service list.',
@@ -18,10 +23,17 @@ const BY_FILTER: Record<string, string> = {
 export function adviceOf(facts: Facts): string[] {
   const { server, host } = facts
   if (server.deleted_at !== null) return ['Nothing: it has been deleted.']
-  const advice = ofOperation(facts)
+  const advice = facts.stalled === null ? ofOperation(facts) : whileStalled(facts, facts.stalled)
   if (host && !host.up) advice.push(`Look at the host ${host.name}, which does not report: ./kilonova doctor there.`)
   if (advice.length > 0) return advice
   return server.status === 'ERROR' ? ofFault(facts) : ['Nothing: all is well with it.']
+}
+
+function whileStalled({ host }: Facts, disk: string): string[] {
+  return [
+    `Its guest stands still: the host ${host?.name} has no room for what it writes to ${disk}. Nothing of it is lost.`,
+    `Make room there (df, ./kilonova doctor): then it goes on by itself, within stalled_guests_poll_interval.`,
+  ]
 }
 
 function ofOperation(facts: Facts): string[] {
@@ -63,9 +75,18 @@ function whileRunning({ direction, reason, deadline_at: deadline }: ExplainedOpe
   return `Wait: it is under way${why}; if it has not ended by ${deadline} it is undone.`
 }
 
-/** For a failed placement by the filters that removed hosts, for the rest what the fault itself says. */
-function cures({ operation, placement }: Facts): string[] {
-  if (placement) return placement.flatMap(({ filter }) => BY_FILTER[filter] ?? [])
+/** More room would not help where no host suits, nor another request where those that suit are full. */
+function matters(filter: string, lack: Facts['lack']): boolean {
+  const isRoom = ROOM.has(filter)
+  if (lack === 'no_host_up') return filter === 'ComputeFilter'
+  return lack === null || isRoom === (lack === 'no_capacity')
+}
+
+/** For a failed placement by what removed hosts, for the rest what the fault itself says. */
+function cures({ operation, placement, lack }: Facts): string[] {
+  const removed = (placement ?? []).filter(({ filter }) => matters(filter, lack))
+  const known = removed.flatMap(({ filter }) => BY_FILTER[filter] ?? [])
+  if (known.length > 0) return known
   return operation?.error?.mend ? [operation.error.mend] : []
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { makeContext } from '@kilonova/base/context'
 import { isFault } from '@kilonova/base/fault'
+import { LocalBus } from '@kilonova/bus/local'
 import { memoryStore } from '@kilonova/store/testing'
 import { later, saga } from '@kilonova/tasks/saga'
 import { taskSchema } from '@kilonova/tasks/schema'
@@ -31,7 +32,7 @@ const trial = saga<{ id: string; how: 'well' | 'no-room' | 'naps' | 'sticks' }, 
   .step('second', {
     do: ({ input }) => {
       if (input.how === 'naps') return later(3600, 'waits for a sign')
-      if (input.how !== 'well') throw fault('NoValidHost', { why: 'None is left.', removed })
+      if (input.how !== 'well') throw fault('NoValidHost', { lack: 'no_capacity', why: 'None is left.', removed })
     },
   })
   .end()
@@ -42,7 +43,7 @@ describe('explain', () => {
   before(async () => {
     const store = await memoryStore(taskSchema, computeSchema)
     const tasks = new Tasks({ store, owner: 'one', exclusive: true, undoTries: 1, sagas: [trial], deps: {} })
-    api = await startApi([], { store, parts: { tasks } })
+    api = await startApi([], { store, parts: { tasks, bus: new LocalBus() } })
     compute = api.compute
     await tasks.start()
   })
@@ -78,7 +79,7 @@ describe('explain', () => {
   it('tells for a failed placement which filter removed how many hosts', async () => {
     const { row } = await run('no-room', { vm_state: 'error' })
     const told = await explainServer(compute, row.id)
-    assert.deepEqual(told.placement, removed)
+    assert.deepEqual([told.placement, told.lack], [removed, 'no_capacity'])
     assert.equal(told.operation?.state, 'undone')
     assert.equal(told.operation?.error?.code, 'NoValidHost')
     assert.deepEqual(

@@ -1,6 +1,9 @@
 // Why a server is in the state it is in: its row, its host, its newest operation step by step, and what to do.
+import { isFault } from '@kilonova/base/fault'
 import type { TaskError } from '@kilonova/tasks/saga'
 import type { Task, TaskLogEntry } from '@kilonova/tasks/task'
+import type { ComputeAgent } from '../agent/protocol.ts'
+import { computeTopic } from '../agent/protocol.ts'
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
 import type { NotPlaced } from '../faults.ts'
@@ -16,9 +19,11 @@ import type {
   ExplainedServer,
   ExplainedStep,
   Explanation,
-  RemovedHosts,
 } from './explanation.ts'
 import { serverMeant } from './find-server.ts'
+
+/** Milliseconds: an explanation without it is better than none. */
+const ASKING = { timeout: 5_000 }
 
 const iso = (at: number): string => new Date(at).toISOString()
 const isoOrNull = (at: number | null): string | null => (at === null ? null : iso(at))
@@ -29,12 +34,14 @@ export async function explainServer(compute: Compute, idOrName: string): Promise
   const [task] = await compute.tasks.list({ resource: { type: 'server', id: row.id }, limit: 1 })
   const log = task ? await compute.tasks.log(task.id) : []
   const fault = (await newestFaults(compute, [row.id])).get(row.id)
+  const host = row.host === null ? null : await hostFacts(compute, row.host)
   const facts = {
     server: serverFacts(row, task),
-    host: row.host === null ? null : await hostFacts(compute, row.host),
+    host,
+    stalled: row.deleted_at === null && host?.up ? await stalledDisk(compute, row.id, host.name) : null,
     operation: task ? operationFacts(task, log, compute.clock.now()) : null,
     fault: fault ? faultFacts(fault) : null,
-    placement: placementFacts(task),
+    ...placementFacts(task),
   }
   return { ...facts, advice: adviceOf(facts) }
 }
@@ -68,6 +75,17 @@ async function hostFacts(compute: Compute, host: string): Promise<ExplainedHost>
     up: service !== undefined && isUp(compute, service),
     last_seen_at: isoOrNull(service?.last_seen_at ?? null),
     disabled_reason: service?.disabled ? (service.disabled_reason ?? 'no reason given') : null,
+  }
+}
+
+/** The host is asked: what stands still now is nowhere recorded. */
+async function stalledDisk({ bus }: Compute, id: string, host: string): Promise<string | null> {
+  try {
+    const stalled = await bus.remote<ComputeAgent>(computeTopic(host)).stalledGuests!(null as never, ASKING)
+    return stalled.find((guest) => guest.id === id)?.disk ?? null
+  } catch (error) {
+    if (isFault(error)) return null
+    throw error
   }
 }
 
@@ -106,7 +124,8 @@ function faultFacts({ code, message, details, created_at: at }: ServerFaultRow):
   return { code, message, details, at: iso(at) }
 }
 
-function placementFacts(task: Task | undefined): RemovedHosts[] | null {
-  if (task?.error?.code !== 'NoValidHost') return null
-  return (task.error.details as NotPlaced).removed
+function placementFacts(task: Task | undefined): Pick<Explanation, 'placement' | 'lack'> {
+  if (task?.error?.code !== 'NoValidHost') return { placement: null, lack: null }
+  const { removed, lack = null } = task.error.details as Pick<NotPlaced, 'removed'> & Partial<NotPlaced>
+  return { placement: removed, lack }
 }

@@ -4,12 +4,16 @@ export interface Explanation {
   server: ExplainedServer
   /** Where it lives; null while it has no host. */
   host: ExplainedHost | null
+  /** The disk (`vda`) for whose writes its host has no room, so that its guest stands still; null: none, or not known. */
+  stalled: string | null
   /** The newest operation; null when none is recorded (any more). */
   operation: ExplainedOperation | null
   /** The newest fault, as its user sees it. */
   fault: { code: number; message: string; details: string; at: string } | null
   /** For a placement that failed, in the order of the filters: how many hosts each removed and what the nearest lacked. */
   placement: RemovedHosts[] | null
+  /** Of such a placement: no host at all, none up, none of those that suit with room, or none that suits. */
+  lack: 'no_host' | 'no_host_up' | 'no_capacity' | 'constraint' | null
   /** What to do, one sentence each. */
   advice: string[]
 }

@@ -8,6 +8,8 @@ import { onBothStores } from '@kilonova/store/testing'
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
 import { computeSchema } from '../schema/compute-schema.ts'
+import { insertBlockDevices } from '../servers/block-device-store.ts'
+import { askedBlockDevices } from '../servers/block-devices.ts'
 import { recordAction } from '../servers/instance-action.ts'
 import { addServer } from '../testing-rows.ts'
 import { hostOverviews, serverCounts } from './overview.ts'
@@ -17,6 +19,7 @@ const computeOn = (store: Store): Compute =>
   ({ store, clock: systemClock, random: systemRandom, options: { service_down_time: 60 } }) as unknown as Compute
 
 const HOUR = 3_600_000
+const DISKS = { name: 'one', flavorRef: '1', block_device_mapping: [{ virtual_name: 'swap' }] }
 
 onBothStores('what compute keeps for the record', (open) => {
   it('goes with servers deleted long ago; younger and living ones keep theirs', async () => {
@@ -28,10 +31,15 @@ onBothStores('what compute keeps for the record', (open) => {
     for (const { id } of [gone, young, living]) {
       await recordAction(compute, makeContext(), id, 'create', 'compute_create')
       await tables(compute).insertInto('compute_request_specs').values({ server_id: id, spec_json: '{}' }).execute()
+      await insertBlockDevices(compute, id, askedBlockDevices(DISKS))
     }
     assert.deepEqual(await purgeCompute(compute, now - HOUR), { servers: 1, actions: 0 })
     assert.deepEqual(await idsIn(compute, 'compute_servers', 'id'), [young.id, living.id].toSorted())
-    for (const table of ['compute_instance_actions', 'compute_request_specs'] as const) {
+    for (const table of [
+      'compute_instance_actions',
+      'compute_request_specs',
+      'compute_block_device_mapping',
+    ] as const) {
       assert.deepEqual(await idsIn(compute, table, 'server_id'), [young.id, living.id].toSorted())
     }
     assert.equal((await tables(compute).selectFrom('compute_instance_action_events').selectAll().execute()).length, 2)
@@ -82,7 +90,7 @@ onBothStores('the overview', (open) => {
 
 async function idsIn(
   compute: Compute,
-  table: 'compute_servers' | 'compute_instance_actions' | 'compute_request_specs',
+  table: 'compute_servers' | 'compute_instance_actions' | 'compute_request_specs' | 'compute_block_device_mapping',
   column: string,
 ) {
   const rows = (await tables(compute).selectFrom(table).selectAll().execute()) as unknown as Record<string, string>[]

@@ -41,6 +41,7 @@ async function purgeServers(compute: Pick<Compute, 'store'>, before: number): Pr
   )
   await db.deleteFrom('compute_server_faults').where('server_id', 'in', ids).execute()
   await db.deleteFrom('compute_request_specs').where('server_id', 'in', ids).execute()
+  await db.deleteFrom('compute_block_device_mapping').where('server_id', 'in', ids).execute()
   await db.deleteFrom('compute_servers').where('id', 'in', ids).execute()
   return ids.length
 }

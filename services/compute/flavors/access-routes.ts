@@ -1,11 +1,13 @@
 // Which projects a private flavor is shared with.
+
+import { Type } from '@kilonova/api/type'
 import { closed } from '@kilonova/api/versions'
-import { Type } from 'typebox'
 import type { Compute } from '../compute.ts'
 import { fault } from '../faults.ts'
 import { route } from '../route.ts'
 import { Tenant } from './schema.ts'
 import { getFlavor, insertAccess, projectsWithAccess, removeAccess } from './store.ts'
+import { changingFlavor } from './telling.ts'
 
 const ACTION = '/v2.1/flavors/:id/action'
 
@@ -36,7 +38,8 @@ export const accessRoutes = [
     handler: async (compute, { context, params, body, at }) => {
       const flavor = await getFlavor(compute, context, params['id']!)
       if (flavor.is_public && at('2.7')) throw fault('FlavorAccessPublic', {})
-      await insertAccess(compute, flavor.id, body.addTenantAccess.tenant)
+      const { tenant } = body.addTenantAccess
+      await changingFlavor(compute, 'update', flavor.id, () => insertAccess(compute, flavor.id, tenant))
       return accessView(compute, flavor.id)
     },
   }),
@@ -49,7 +52,8 @@ export const accessRoutes = [
     success: 200,
     handler: async (compute, { context, params, body }) => {
       const flavor = await getFlavor(compute, context, params['id']!)
-      await removeAccess(compute, flavor.id, body.removeTenantAccess.tenant)
+      const { tenant } = body.removeTenantAccess
+      await changingFlavor(compute, 'update', flavor.id, () => removeAccess(compute, flavor.id, tenant))
       return accessView(compute, flavor.id)
     },
   }),

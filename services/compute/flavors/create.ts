@@ -4,6 +4,7 @@ import type { Compute } from '../compute.ts'
 import type { FlavorRow } from '../schema/tables.ts'
 import type { NewFlavor } from './schema.ts'
 import { insertFlavor } from './store.ts'
+import { changingFlavor } from './telling.ts'
 
 /** Without an id it gets a uuid. Throws FlavorIdExists or FlavorNameExists. */
 export async function createFlavor(compute: Compute, asked: NewFlavor): Promise<FlavorRow> {
@@ -21,6 +22,6 @@ export async function createFlavor(compute: Compute, asked: NewFlavor): Promise<
     description: asked.description ?? null,
     created_at: compute.clock.now(),
   }
-  await insertFlavor(compute, row)
+  await changingFlavor(compute, 'create', row.id, () => insertFlavor(compute, row))
   return row
 }

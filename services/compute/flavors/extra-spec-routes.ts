@@ -5,6 +5,7 @@ import { route } from '../route.ts'
 import { checkExtraSpecs } from './extra-spec-rules.ts'
 import { CreateExtraSpecs, UpdateExtraSpec } from './schema.ts'
 import { extraSpecsOf, getFlavor, removeExtraSpec, setExtraSpecs } from './store.ts'
+import { changingFlavor } from './telling.ts'
 
 const ALL = '/v2.1/flavors/:flavorId/os-extra_specs'
 const ONE = `${ALL}/:key`
@@ -37,7 +38,7 @@ export const extraSpecRoutes = [
       const { extra_specs: specs } = call.body
       const texts = textsOf(call, specs)
       const { id } = await getFlavor(compute, call.context, call.params['flavorId']!)
-      await setExtraSpecs(compute, id, texts)
+      await changingFlavor(compute, 'update', id, () => setExtraSpecs(compute, id, texts))
       return { extra_specs: specs }
     },
   }),
@@ -65,7 +66,7 @@ export const extraSpecRoutes = [
       const texts = textsOf(call, body)
       if (!Object.hasOwn(body, params['key']!)) throw fault('BadRequest', { message: 'Request body and URI mismatch' })
       const { id } = await getFlavor(compute, call.context, params['flavorId']!)
-      await setExtraSpecs(compute, id, texts)
+      await changingFlavor(compute, 'update', id, () => setExtraSpecs(compute, id, texts))
       return body
     },
   }),
@@ -77,7 +78,9 @@ export const extraSpecRoutes = [
     handler: async (compute, { context, params }) => {
       const { id } = await getFlavor(compute, context, params['flavorId']!)
       const key = params['key']!
-      if (!(await removeExtraSpec(compute, id, key))) throw fault('FlavorExtraSpecNotFound', { id, key })
+      await changingFlavor(compute, 'update', id, async () => {
+        if (!(await removeExtraSpec(compute, id, key))) throw fault('FlavorExtraSpecNotFound', { id, key })
+      })
     },
   }),
 ]

@@ -1,5 +1,8 @@
 // Extra specs in the namespaces that Nova knows: their names and what values they take. Others may be anything.
+
+import { IMAGES_TYPE_SPEC, IMAGES_TYPES } from '../disk-words.ts'
 import { fault } from '../faults.ts'
+import { ISOLATED_SPEC } from '../isolated-role.ts'
 
 /** What is wrong with a value; undefined for a good one. */
 type Rule = (value: string) => string | undefined
@@ -92,6 +95,8 @@ const RULES: Record<string, Rule> = {
   'capabilities:{.+}': anything,
   'vmware:{hw_version|storage_policy}': anything,
   hide_hypervisor_id: boolean,
+  [ISOLATED_SPEC]: oneOf('root', 'ephemeral'),
+  [IMAGES_TYPE_SPEC]: oneOf(...IMAGES_TYPES),
 }
 
 const PLACEHOLDER = /\{((?:[^{}]|\{\d+,\d+\})*)\}/g
@@ -106,7 +111,8 @@ function patternOf(name: string): RegExp {
 const PATTERNS = Object.entries(RULES)
   .filter(([name]) => name.includes('{'))
   .map(([name, rule]): [RegExp, Rule] => [patternOf(name), rule])
-const NAMESPACE = /^(hw|hw_rng|hw_video|os|pci_passthrough|accel|quota|vmware|(resources|trait)[a-zA-Z0-9_-]{0,64}):/
+const NAMESPACE =
+  /^(hw|hw_rng|hw_video|os|pci_passthrough|accel|quota|vmware|kilonova|(resources|trait)[a-zA-Z0-9_-]{0,64}):/
 
 function ruleOf(name: string): Rule | undefined {
   if (Object.hasOwn(RULES, name)) return RULES[name]

@@ -19,6 +19,7 @@ import {
   UpdateFlavor,
 } from './schema.ts'
 import { describeFlavor, extraSpecsOf, getFlavor, removeFlavor } from './store.ts'
+import { changingFlavor, removingFlavor } from './telling.ts'
 import { briefFlavor, flavorView } from './view.ts'
 
 const ONE = '/v2.1/flavors/:id'
@@ -98,7 +99,8 @@ export const flavorRoutes = [
     reply: FlavorShown,
     handler: async (compute, call) => {
       const id = call.params['id']!
-      const row = await describeFlavor(compute, id, call.body.flavor.description)
+      const { description } = call.body.flavor
+      const row = await changingFlavor(compute, 'update', id, () => describeFlavor(compute, id, description))
       if (!row) throw fault('FlavorNotFound', { id })
       return viewOf(compute, call, row)
     },
@@ -110,7 +112,7 @@ export const flavorRoutes = [
     success: 202,
     handler: async (compute, { params }) => {
       const id = params['id']!
-      if (!(await removeFlavor(compute, id))) throw fault('FlavorNotFound', { id })
+      if (!(await removingFlavor(compute, id, () => removeFlavor(compute, id)))) throw fault('FlavorNotFound', { id })
     },
   }),
   ...accessRoutes,

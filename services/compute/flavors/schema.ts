@@ -1,8 +1,8 @@
 // Bodies, queries and replies of flavors; each field knows its versions.
 import { booleanLike, integerLike, name, nullable, oneOf } from '@kilonova/api/fields'
+import type { Static, TSchemaOptions } from '@kilonova/api/type'
+import { Type } from '@kilonova/api/type'
 import { closed, closedSince, since, until } from '@kilonova/api/versions'
-import type { Static, TSchemaOptions } from 'typebox'
-import { Type } from 'typebox'
 
 const O = Type.Optional
 const FLOAT_MAX = 3.40282e38

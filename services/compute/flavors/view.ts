@@ -1,16 +1,12 @@
 // A flavor's row as the API's newest reply.
 import type { Call } from '@kilonova/api/route'
+import type { Link } from '../links.ts'
+import { linksTo } from '../links.ts'
 import type { FlavorRow } from '../schema/tables.ts'
 
 type Asked = Pick<Call, 'at' | 'allows' | 'url'>
 
-export function flavorLinks({ url }: Pick<Call, 'url'>, id: string): { rel: string; href: string }[] {
-  const project = url.versioned.slice(url.service.length).replace(/^\/v[0-9.]+/, '')
-  return [
-    { rel: 'self', href: `${url.versioned}/flavors/${id}` },
-    { rel: 'bookmark', href: `${url.service}${project}/flavors/${id}` },
-  ]
-}
+export const flavorLinks = (call: Pick<Call, 'url'>, id: string): Link[] => linksTo(call, `flavors/${id}`)
 
 /** The short form of lists. */
 export function briefFlavor(call: Asked, row: FlavorRow): object {

@@ -1,8 +1,8 @@
 // Queries and replies of hypervisors; each field knows its versions.
 import { booleanLike, integerLike } from '@kilonova/api/fields'
+import type { Static } from '@kilonova/api/type'
+import { Type } from '@kilonova/api/type'
 import { closedSince, since, until } from '@kilonova/api/versions'
-import type { Static } from 'typebox'
-import { Type } from 'typebox'
 
 const O = Type.Optional
 const withServers = () => O(booleanLike(since('2.53')))

@@ -1,7 +1,6 @@
 // The SQL on hypervisors: compute nodes with their services, and the servers on them.
 import type { Page } from '@kilonova/api/paging'
 import type { SelectQueryBuilder } from 'kysely'
-import type { HostInventory } from '../agent/protocol.ts'
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
 import { fault } from '../faults.ts'
@@ -20,9 +19,6 @@ export interface HypervisorRow {
   forced_down: 0 | 1
   last_seen_at: number
 }
-
-/** What the host last reported; its address is absent while it does not tell one. */
-export type ReportedInventory = HostInventory & { hostIp?: string }
 
 // biome-ignore lint/suspicious/noExplicitAny: Kysely's own aliases of the joined tables
 function hypervisors(compute: Compute): SelectQueryBuilder<any, any, HypervisorRow> {

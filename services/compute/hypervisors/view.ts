@@ -2,7 +2,8 @@
 import type { Call } from '@kilonova/api/route'
 import type { Compute } from '../compute.ts'
 import { isUp } from '../services/liveness.ts'
-import type { HostedServer, HypervisorRow, ReportedInventory } from './store.ts'
+import type { ReportedInventory } from '../services/report.ts'
+import type { HostedServer, HypervisorRow } from './store.ts'
 import type { Used } from './usage.ts'
 import { NOTHING_USED } from './usage.ts'
 

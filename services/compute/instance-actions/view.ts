@@ -20,6 +20,7 @@ export function actionView(row: ActionRow): object {
 
 export function eventView(call: Pick<Call, 'at' | 'allows'>, server: ServerRow, row: EventRow): object {
   const seesAll = call.allows('os-instance-actions:events')
+  const seesDetails = call.at('2.84') && call.allows('os-instance-actions:events:details')
   return {
     event: row.event,
     start_time: micros(row.start_at),
@@ -28,6 +29,6 @@ export function eventView(call: Pick<Call, 'at' | 'allows'>, server: ServerRow, 
     ...(seesAll ? { traceback: row.traceback } : {}),
     ...(call.at('2.62') ? { hostId: hostIdOf(server.project_id, row.host) } : {}),
     ...(call.at('2.62') && seesAll ? { host: row.host } : {}),
-    ...(call.at('2.84') ? { details: row.details } : {}),
+    ...(seesDetails ? { details: row.details } : {}),
   }
 }

@@ -27,7 +27,7 @@ export async function createKeypair(
   const public_key = given ?? generated!.publicKey
   const fingerprint = type === 'ssh' ? sshFingerprint(public_key) : x509Fingerprint(public_key)
   const row = { user_id: userId, name, type, fingerprint, public_key, created_at: compute.clock.now() }
-  await insertKeypair(compute, row, most)
+  await insertKeypair(compute, row, { most, made: generated ? 'create' : 'import' })
   return { row, privateKey: generated?.privateKey }
 }
 

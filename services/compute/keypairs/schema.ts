@@ -1,8 +1,8 @@
 // Bodies, queries and replies of key pairs; each field knows its versions.
 import { integerLike, oneOf } from '@kilonova/api/fields'
+import type { Static } from '@kilonova/api/type'
+import { Type } from '@kilonova/api/type'
 import { closed, closedSince, requiredSince, since, until } from '@kilonova/api/versions'
-import type { Static } from 'typebox'
-import { Type } from 'typebox'
 
 const O = Type.Optional
 const name = (symbols: string, options: object) =>

@@ -4,6 +4,7 @@ import { isDuplicate } from '@kilonova/store/store'
 import type { Compute } from '../compute.ts'
 import { nextNumber, tables } from '../compute.ts'
 import { fault } from '../faults.ts'
+import { tellOfKeypair } from '../notifications/keypair-notice.ts'
 import type { KeypairRow } from '../schema/tables.ts'
 
 export function keypairOfUser(compute: Compute, userId: string, name: string): Promise<KeypairRow | undefined> {
@@ -23,17 +24,25 @@ export function keypairsOfUser(compute: Compute, userId: string, page?: Page): P
   return query.orderBy('name').execute()
 }
 
+const NOT_YET = { fingerprint: null, public_key: null }
+
 /** Throws TooManyKeypairs when the user has `most` (-1: never) and KeypairExists when that name is taken. */
-export async function insertKeypair(compute: Compute, row: Omit<KeypairRow, 'number'>, most: number): Promise<void> {
+export async function insertKeypair(
+  compute: Compute,
+  row: Omit<KeypairRow, 'number'>,
+  { most, made }: { most: number; made: 'create' | 'import' },
+): Promise<void> {
   try {
     await compute.store.transaction(async () => {
       await compute.store.lock(`keypairs:${row.user_id}`)
       if (most >= 0 && (await countKeypairs(compute, row.user_id)) >= most) throw fault('TooManyKeypairs', {})
       const number = await nextNumber(compute, 'keypair')
+      await tellOfKeypair(compute, made, 'start', { ...row, ...(made === 'create' ? NOT_YET : { fingerprint: null }) })
       await tables(compute)
         .insertInto('compute_keypairs')
         .values({ ...row, number })
         .execute()
+      await tellOfKeypair(compute, made, 'end', row)
     })
   } catch (error) {
     throw isDuplicate(error) ? fault('KeypairExists', { name: row.name }, error) : error
@@ -50,12 +59,17 @@ async function countKeypairs(compute: Compute, userId: string): Promise<number> 
 }
 
 /** False when the user has no such key pair. Servers keep the keys they were made with. */
-export async function removeKeypair(compute: Compute, userId: string, name: string): Promise<boolean> {
-  const removed = await tables(compute)
-    .deleteFrom('compute_keypairs')
-    .where('user_id', '=', userId)
-    .where('name', '=', name)
-    .returning('name')
-    .executeTakeFirst()
-  return removed !== undefined
+export function removeKeypair(compute: Compute, userId: string, name: string): Promise<boolean> {
+  return compute.store.transaction(async () => {
+    const removed = await tables(compute)
+      .deleteFrom('compute_keypairs')
+      .where('user_id', '=', userId)
+      .where('name', '=', name)
+      .returningAll()
+      .executeTakeFirst()
+    if (!removed) return false
+    await tellOfKeypair(compute, 'delete', 'start', removed)
+    await tellOfKeypair(compute, 'delete', 'end', removed)
+    return true
+  })
 }

@@ -1,6 +1,7 @@
 // What the caller's project may have, and what it has.
+
+import { Type } from '@kilonova/api/type'
 import { closedSince, until } from '@kilonova/api/versions'
-import { Type } from 'typebox'
 import { quotaOf } from '../quota-limits.ts'
 import { serverUsage } from '../quota-sets/check.ts'
 import { route } from '../route.ts'

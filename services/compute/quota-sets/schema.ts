@@ -1,8 +1,8 @@
 // Bodies, queries and replies of quota sets; each field knows its versions.
 import { booleanLike, integerLike } from '@kilonova/api/fields'
+import type { Static } from '@kilonova/api/type'
+import { Type } from '@kilonova/api/type'
 import { closed, closedSince, until } from '@kilonova/api/versions'
-import type { Static } from 'typebox'
-import { Type } from 'typebox'
 
 const O = Type.Optional
 const limit = (options: object = {}) => O(integerLike(-1, undefined, options))

@@ -1,6 +1,6 @@
 // Filters hosts, then ranks what is left; says of each filter how many hosts it removed and what the nearest lacked.
 import { aggregateNumber } from './aggregate-values.ts'
-import type { Filter, HostState, SchedulingRequest, Weigher } from './host-state.ts'
+import type { Filter, HostState, SchedulingRequest, Weighted } from './host-state.ts'
 
 export interface Removed {
   filter: string
@@ -9,67 +9,77 @@ export interface Removed {
   nearest: string | null
 }
 
-export interface Choice {
-  /** Best first. */
-  ranked: HostState[]
+/** The hosts that are left, and why the others are not. */
+export interface Left {
+  hosts: HostState[]
   removed: Removed[]
 }
 
-export interface Weighted {
-  weigher: Weigher
-  /** Where the host's aggregates give none under the weigher's option. */
-  multiplier: number
+export interface Ranked {
+  host: HostState
+  weight: number
 }
 
-export function choose(
-  hosts: readonly HostState[],
-  request: SchedulingRequest,
-  filters: readonly Filter[],
-  weighers: readonly Weighted[],
-): Choice {
+/** Without hosts that failed before, and without all but the one that the request names, if it names one. */
+export function eligible(hosts: readonly HostState[], request: SchedulingRequest): Left {
+  const { ignoreHosts, destination, forcedHost } = request
   const removed: Removed[] = []
-  let left = hosts.filter(({ host }) => !request.ignoreHosts.includes(host))
-  note(removed, 'hosts that failed before', hosts.length - left.length, 'the build has failed on it')
-  if (request.forcedHost !== null) left = forced(left, request.forcedHost, removed)
-  else for (const filter of filters) left = passing(left, request, filter, removed)
-  return { ranked: rank(left, request, weighers), removed }
+  const keep = (some: readonly HostState[], stays: (host: HostState) => boolean, filter: string, nearest: string) => {
+    const left = some.filter(stays)
+    note(removed, { filter, hosts: some.length - left.length, nearest })
+    return left
+  }
+  let left = keep(hosts, ({ host }) => !ignoreHosts.includes(host), 'hosts that failed before', 'it has failed on it')
+  if (destination !== null) {
+    left = keep(left, ({ host }) => host === destination, 'requested host', `the request names ${destination}`)
+  }
+  if (forcedHost !== null) {
+    const isForced = ({ host, node }: HostState) => host === forcedHost || node === forcedHost
+    left = keep(left, isForced, 'forced host', `the request names ${forcedHost}`)
+  }
+  return { hosts: left, removed }
 }
 
-function note(removed: Removed[], filter: string, hosts: number, nearest: string | null): void {
-  if (hosts > 0) removed.push({ filter, hosts, nearest })
+/** The hosts that pass; a forced one skips the filters. */
+export function passing(hosts: readonly HostState[], request: SchedulingRequest, filters: readonly Filter[]): Left {
+  const removed: Removed[] = []
+  let left = [...hosts]
+  for (const filter of request.forcedHost === null ? filters : []) left = passingOne(left, request, filter, removed)
+  return { hosts: left, removed }
 }
 
-function forced(hosts: HostState[], wanted: string, removed: Removed[]): HostState[] {
-  const left = hosts.filter(({ host, node }) => host === wanted || node === wanted)
-  note(removed, 'forced host', hosts.length - left.length, `the request names ${wanted}`)
-  return left
-}
-
-function passing(hosts: HostState[], request: SchedulingRequest, filter: Filter, removed: Removed[]): HostState[] {
+function passingOne(hosts: HostState[], request: SchedulingRequest, filter: Filter, removed: Removed[]): HostState[] {
   let nearest: string | null = null
   const left = hosts.filter((host) => {
     const lack = filter.judge(host, request)
     if (lack !== undefined) nearest = `${host.host}: ${lack}`
     return lack === undefined
   })
-  note(removed, filter.name, hosts.length - left.length, nearest)
+  note(removed, { filter: filter.name, hosts: hosts.length - left.length, nearest })
   return left
 }
 
-/** Each weigher's values are brought to 0..1 over these hosts, multiplied, and summed. */
-function rank(hosts: HostState[], request: SchedulingRequest, weighers: readonly Weighted[]): HostState[] {
-  const totals = new Map<HostState, number>(hosts.map((host) => [host, 0]))
+function note(removed: Removed[], some: Removed): void {
+  if (some.hosts > 0) removed.push(some)
+}
+
+/** Best first. Each weigher's values are brought to 0..1 over these hosts, multiplied, and summed. */
+export function ranked(
+  hosts: readonly HostState[],
+  request: SchedulingRequest,
+  weighers: readonly Weighted[],
+): Ranked[] {
+  const weights = new Map<HostState, number>(hosts.map((host) => [host, 0]))
   for (const { weigher, multiplier } of weighers) {
     const raw = hosts.map((host) => weigher.weigh(host, request))
     const least = Math.min(...raw)
     const span = Math.max(...raw) - least
+    if (span === 0) continue
     hosts.forEach((host, i) => {
-      totals.set(
-        host,
-        totals.get(host)! +
-          (span === 0 ? 0 : ((raw[i]! - least) / span) * aggregateNumber(host, weigher.option, multiplier)),
-      )
+      const share = (raw[i]! - least) / span
+      weights.set(host, weights.get(host)! + share * aggregateNumber(host, weigher.option, multiplier))
     })
   }
-  return hosts.toSorted((a, b) => totals.get(b)! - totals.get(a)! || a.host.localeCompare(b.host))
+  const order = (a: HostState, b: HostState) => weights.get(b)! - weights.get(a)! || a.host.localeCompare(b.host)
+  return hosts.toSorted(order).map((host) => ({ host, weight: weights.get(host)! }))
 }

@@ -25,6 +25,16 @@ const OPERATORS: Record<string, Compare> = {
   '<all-in>': (have, want) => want.split(/\s+/).every((word) => have.includes(word)),
 }
 
+const RANGE = /^<range-in>\s*([[(])\s*(\S+)\s+(\S+?)\s*([\])])$/
+
+/** `<range-in> [ 1 10 )`: square brackets take the bound in, round ones leave it out. */
+function isInRange(have: string, text: string): boolean {
+  const [, begin, from = '', to = '', end] = RANGE.exec(text) ?? []
+  const [value, least, most] = [have === '' ? Number.NaN : Number(have), Number(from), Number(to)]
+  const isAbove = begin === '[' ? value >= least : value > least
+  return isAbove && (end === ']' ? value <= most : value < most)
+}
+
 /** True if what a host has satisfies what an extra spec asks for. */
 export function matches(have: string, asked: string): boolean {
   const text = asked.trim()
@@ -32,6 +42,7 @@ export function matches(have: string, asked: string): boolean {
     const words = text.split('<or>').map((word) => word.trim())
     return words.filter((word) => word !== '').includes(have)
   }
+  if (text.startsWith('<range-in>')) return isInRange(have, text)
   const [first = '', ...rest] = text.split(/\s+/)
   const operator = OPERATORS[first]
   if (!operator) return have === text

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { choose } from './choose.ts'
 import { allFilters } from './filters/all.ts'
 import type { FilterOptions } from './filters/filter-options.ts'
+import { isolatedAggregatesFilter } from './filters/isolated-aggregates-filter.ts'
+import { tenantAggregatesFilter } from './filters/tenant-aggregates-filter.ts'
 import type { Filter, HostState, SchedulingRequest, ServerGroup } from './host-state.ts'
-import { FILTER_OPTIONS, flavor, host, image, request } from './testing.ts'
+import { choose, FILTER_OPTIONS, flavor, host, image, request } from './testing.ts'
 
 type Row = [what: string, host: Partial<HostState>, request: Partial<SchedulingRequest>, passes: boolean]
 
@@ -161,6 +162,36 @@ table('JsonFilter', [
   ['no JSON', {}, query('[=,'), false],
 ])
 
+describe('isolated aggregates', () => {
+  const windows = host('h1', aggregates({ 'trait:CUSTOM_WINDOWS': 'required', other: 'x' }))
+  const judged = (extraSpecs: Record<string, string>, properties: Record<string, string> = {}) =>
+    isolatedAggregatesFilter.judge(windows, request({ flavor: flavor(extraSpecs), image: image(properties) }))
+
+  it('take servers whose flavor requires their trait', () =>
+    assert.equal(judged({ 'trait:CUSTOM_WINDOWS': 'required' }), undefined))
+  it('take servers whose image does', () => assert.equal(judged({}, { 'trait:CUSTOM_WINDOWS': 'required' }), undefined))
+  it('take no others', () =>
+    assert.equal(
+      judged({ 'trait:CUSTOM_LINUX': 'required' }),
+      'its aggregate a0 is for servers that require CUSTOM_WINDOWS',
+    ))
+  it('are no matter of other hosts', () =>
+    assert.equal(isolatedAggregatesFilter.judge(host('h2'), request()), undefined))
+})
+
+describe('aggregates of a project', () => {
+  const judge = (projectAggregates: string[], placement_aggregate_required_for_tenants = false) =>
+    tenantAggregatesFilter({ placement_aggregate_required_for_tenants }).judge(
+      host('h1', aggregates({})),
+      request({ projectAggregates }),
+    )
+
+  it('take its servers', () => assert.equal(judge(['a0', 'other']), undefined))
+  it('are where they go alone', () => assert.match(judge(['other']) ?? '', /none of the project's aggregates other/))
+  it('need not be', () => assert.equal(judge([]), undefined))
+  it('must be where that is asked for', () => assert.match(judge([], true) ?? '', /has no aggregate/))
+})
+
 table('AllHostsFilter', [['a host that is down', { up: false }, {}, true]])
 
 const group = (policy: ServerGroup['policy'], others: Record<string, number>, maxServerPerHost = 1) => ({
@@ -190,17 +221,17 @@ describe("a custom filter on the server's metadata", () => {
     },
   }
   const hosts = [host('a', aggregates({ rack: 'r1' })), host('b', aggregates({ rack: 'r2' }))]
-  const placed = (metadata: Record<string, string>) => choose(hosts, request({ metadata }), [rackFilter], [])
+  const placed = (metadata: Record<string, string>) => choose(hosts, request({ metadata }), { filters: [rackFilter] })
 
   it('seed-8.5.12-1 places by it, and says why there is no host', () => {
     assert.deepEqual(
-      placed({ rack: 'r1' }).ranked.map((one) => one.host),
+      placed({ rack: 'r1' }).hosts.map((one) => one.host),
       ['a'],
     )
     assert.deepEqual(placed({ rack: 'r3' }), {
-      ranked: [],
+      hosts: [],
       removed: [{ filter: 'RackFilter', hosts: 2, nearest: 'b: it is in another rack' }],
     })
   })
-  it('seed-8.5.12-3 passes a server without metadata', () => assert.equal(placed({}).ranked.length, 2))
+  it('seed-8.5.12-3 passes a server without metadata', () => assert.equal(placed({}).hosts.length, 2))
 })

@@ -20,7 +20,10 @@ function attributesOf(host: HostState): Record<string, unknown> {
     hypervisor_version: host.hypervisorVersion,
     hypervisor_hostname: host.node,
     cpu_allocation_ratio: host.cpuAllocationRatio,
+    supported_instances: host.supportedInstances.map((one) => one.join(' ')),
+    availability_zone: host.zone,
     cpu_info: host.cpuInfo,
+    stats: host.stats ?? {},
   }
 }
 
@@ -28,10 +31,11 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
 }
 
-/** What the path leads to, as `['cpu_info', 'vendor']`; undefined when it leads nowhere. */
+/** What the path leads to, as `['cpu_info', 'vendor']`, from the host or from its stats; undefined when it is nowhere. */
 export function attributeOf(host: HostState, path: readonly string[]): unknown {
-  return path.reduce<unknown>(
-    (at, name) => (isRecord(at) && Object.hasOwn(at, name) ? at[name] : undefined),
-    attributesOf(host),
-  )
+  return follow(attributesOf(host), path) ?? follow(host.stats, path)
+}
+
+function follow(from: unknown, path: readonly string[]): unknown {
+  return path.reduce((at, name) => (isRecord(at) && Object.hasOwn(at, name) ? at[name] : undefined), from)
 }

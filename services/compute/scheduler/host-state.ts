@@ -32,6 +32,12 @@ export interface HostState {
   /** The address that the host tells; null when it tells none. */
   hostIp: string | null
   aggregates: readonly HostAggregate[]
+  /** Counts of its servers by Nova's names, such as num_vm_active; absent where nobody counted. */
+  stats?: Readonly<Record<string, number>>
+  /** Properties of its servers' images; absent where nobody counts them. */
+  imageProperties?: readonly Readonly<Record<string, string>>[]
+  /** Whole devices that servers may have; sizes in bytes. */
+  isolatedDisks: readonly { path: string; size: number }[]
 }
 
 /** An aggregate that the host is in. */
@@ -52,20 +58,31 @@ export interface ServerGroup {
 export interface SchedulingRequest {
   serverId: string
   projectId: string
+  userId: string
   flavor: GuestFlavor
   image: GuestImage | null
+  /** What its disks must be able to be made as on the host, besides what its flavor says. */
+  imagesTypes?: readonly string[]
   /** The server's metadata, for filters that read it. */
   metadata: Record<string, string>
   hints: Record<string, unknown>
+  /** Names or ids, as they were asked for. */
+  securityGroups: readonly string[]
+  /** What plug-ins kept with the server, by their names. */
+  plugins: Readonly<Record<string, unknown>>
   group: ServerGroup | null
   /** Hosts of the servers that the hint `different_host` names. */
   differentHosts: readonly string[]
   /** Hosts of the servers that the hint `same_host` names; null without the hint. */
   sameHosts: readonly string[] | null
+  /** Names of the aggregates whose metadata names the server's project. */
+  projectAggregates: readonly string[]
   /** The zone that the user named; null when any will do. */
   zone: string | null
-  /** The host that skips the filters. */
+  /** The host or node that skips the filters. */
   forcedHost: string | null
+  /** The one host that the request names, if the filters let it pass. */
+  destination: string | null
   /** Hosts on which it has failed already. */
   ignoreHosts: readonly string[]
 }
@@ -76,15 +93,23 @@ export type Verdict = string | undefined
 export interface Filter {
   /** As `enabled_filters` names it. */
   readonly name: string
+  /** It is asked again when a server gets another image on the host that it is on. */
+  readonly runsOnRebuild?: true
   judge(host: HostState, request: SchedulingRequest): Verdict
 }
 
 export interface Weigher {
   readonly name: string
   /** The option that its weights are multiplied by; metadata of that key on an aggregate overrides it there. */
-  readonly option: MultiplierOption
+  readonly option: string
   /** The raw weight; weights are brought to 0..1 over all hosts before they are multiplied. */
   weigh(host: HostState, request: SchedulingRequest): number
+}
+
+export interface Weighted {
+  readonly weigher: Weigher
+  /** Where the host's aggregates give none under the weigher's option. */
+  readonly multiplier: number
 }
 
 export type MultiplierOption =
@@ -97,3 +122,4 @@ export type MultiplierOption =
   | 'soft_affinity_weight_multiplier'
   | 'soft_anti_affinity_weight_multiplier'
   | 'build_failure_weight_multiplier'
+  | 'image_props_weight_multiplier'

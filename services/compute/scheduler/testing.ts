@@ -1,7 +1,9 @@
 // Hosts and requests for tests of filters and weighers.
 import type { GuestFlavor, GuestImage } from '../agent/guest-spec.ts'
+import type { Left } from './choose.ts'
+import { eligible, passing, ranked } from './choose.ts'
 import type { FilterOptions } from './filters/filter-options.ts'
-import type { HostState, SchedulingRequest } from './host-state.ts'
+import type { Filter, HostState, SchedulingRequest, Weighted } from './host-state.ts'
 
 export const flavor = (extraSpecs: Record<string, string> = {}): GuestFlavor => ({
   name: 'm1.nano',
@@ -44,21 +46,27 @@ export const host = (name: string, parts: Partial<HostState> = {}): HostState =>
   failedBuilds: 0,
   hostIp: null,
   aggregates: [],
+  isolatedDisks: [],
   ...parts,
 })
 
 export const request = (parts: Partial<SchedulingRequest> = {}): SchedulingRequest => ({
   serverId: 's',
   projectId: 'p',
+  userId: 'u',
   flavor: flavor(),
   image: null,
   metadata: {},
   hints: {},
+  securityGroups: [],
+  plugins: {},
   group: null,
   differentHosts: [],
   sameHosts: null,
+  projectAggregates: [],
   zone: null,
   forcedHost: null,
+  destination: null,
   ignoreHosts: [],
   ...parts,
 })
@@ -71,4 +79,16 @@ export const FILTER_OPTIONS: FilterOptions = {
   restrict_isolated_hosts_to_isolated_images: true,
   aggregate_image_properties_isolation_namespace: '',
   aggregate_image_properties_isolation_separator: '.',
+}
+
+/** Where a request may go, best first, as if every host had room. */
+export function choose(
+  hosts: readonly HostState[],
+  asked: SchedulingRequest,
+  rules: { filters: readonly Filter[]; weighers?: readonly Weighted[] },
+): Left {
+  const named = eligible(hosts, asked)
+  const { hosts: left, removed } = passing(named.hosts, asked, rules.filters)
+  const best = ranked(left, asked, rules.weighers ?? [])
+  return { hosts: best.map(({ host }) => host), removed: [...named.removed, ...removed] }
 }

@@ -137,6 +137,8 @@ export interface ServerRow {
   user_data: string | null
   /** Only until the guest has been made. */
   admin_pass: string | null
+  /** GuestFile[], only until they are on its config drive; null is none. */
+  files_json: string | null
   /** What its guest posted to the metadata service, encrypted with its key. */
   encrypted_password: string
   config_drive: Flag
@@ -153,12 +155,18 @@ export interface ServerRow {
   disks_json: string
   /** GuestDevice[] */
   devices_json: string
+  /** GuestRescue: what its host has for its rescue; null while that is nothing. */
+  rescue_json: string | null
+  /** string[]: ids of certificates; null is none. */
+  trusted_certs_json: string | null
   disk_config: 'AUTO' | 'MANUAL'
   access_ip_v4: string | null
   access_ip_v6: string | null
   reservation_id: string
   launch_index: number
   root_device_name: string | null
+  /** It is deleted when its guest powers itself off. */
+  shutdown_terminate: Flag
   locked_by: 'owner' | 'admin' | null
   locked_reason: string | null
   launched_at: number | null
@@ -181,6 +189,49 @@ export interface ServerFaultRow {
 export interface RequestSpecRow {
   server_id: string
   spec_json: string
+}
+
+export interface ShelvedServerRow {
+  server_id: string
+  /** The image of its root disk. */
+  image_id: string
+  shelved_at: number
+}
+
+export interface MigrationRow {
+  id: number
+  /** Its consumer in placement while the server has a claim on both sides. */
+  uuid: string
+  server_id: string
+  /** Who asked for it. */
+  user_id: string | null
+  project_id: string | null
+  migration_type: 'resize' | 'migration' | 'live-migration' | 'evacuation'
+  /** MigrationStatus of migrations/status.ts. */
+  status: string
+  source_compute: string
+  source_node: string
+  dest_compute: string | null
+  dest_node: string | null
+  /** The address of the destination. */
+  dest_host: string | null
+  /** Side of migrations/side.ts: the server as it was. */
+  before_json: string
+  /** Side: the server as it is to be; its host and disks are settled on the way. */
+  after_json: string
+  /** The vm_state that it began in. */
+  old_vm_state: string
+  /** The host that was down when the guest's files were to be removed from it. */
+  uncleaned_host: string | null
+  /** Bytes, of live migrations alone. */
+  memory_total: number | null
+  memory_processed: number | null
+  memory_remaining: number | null
+  disk_total: number | null
+  disk_processed: number | null
+  disk_remaining: number | null
+  created_at: number
+  updated_at: number
 }
 
 export interface InstanceActionRow {
@@ -219,6 +270,72 @@ export interface CounterRow {
   value: number
 }
 
+/** A change of a server, as readers of the event stream get it. */
+export interface EventRow {
+  id: Generated<number>
+  event: 'server.create' | 'server.update' | 'server.delete'
+  project_id: string
+  server_id: string
+  data_json: string
+  created_at: number
+}
+
+/** A block device that a server's user asked for, as Nova keeps it. What is null was left to image, flavor and host. */
+export interface BlockDeviceMappingRow {
+  id: string
+  server_id: string
+  /** Its place in the request, from 0. */
+  position: number
+  source_type: 'image' | 'blank' | 'volume' | 'snapshot'
+  destination_type: 'local' | 'volume'
+  /** `swap`, or an ephemeral disk's file system */
+  guest_format: string | null
+  device_type: string | null
+  disk_bus: string | null
+  /** 0 boots first; negative or null: never */
+  boot_index: number | null
+  /** As asked for; the host names its disks itself */
+  device_name: string | null
+  /** GB, of swap MB */
+  volume_size: number | null
+  /** For local disks: the images_type */
+  volume_type: string | null
+  delete_on_termination: 0 | 1
+  image_id: string | null
+  volume_id: string | null
+  snapshot_id: string | null
+  tag: string | null
+  created_at: number
+}
+
+/** A notification that is still to be delivered. */
+export interface NotificationRow {
+  id: Generated<number>
+  topic: 'notifications' | 'versioned_notifications'
+  event_type: string
+  /** oslo.messaging's envelope. */
+  envelope_json: string
+  created_at: number
+}
+
+export interface ConsoleAuthTokenRow {
+  /** SHA-256 of the token. */
+  token_hash: string
+  server_id: string
+  user_id: string
+  /** The server's host, and where on it the console is handed out. */
+  host: string
+  address: string
+  port: number
+  console_type: 'novnc' | 'serial'
+  /** What its user's link begins with. */
+  access_url_base: string
+  /** The identity token that it was asked for with, readable only with the console's token. */
+  sealed_token: string
+  created_at: number
+  expires_at: number
+}
+
 export interface ComputeTables {
   compute_flavors: FlavorRow
   compute_flavor_extra_specs: FlavorExtraSpecRow
@@ -234,8 +351,14 @@ export interface ComputeTables {
   compute_servers: ServerRow
   compute_server_faults: ServerFaultRow
   compute_request_specs: RequestSpecRow
+  compute_block_device_mapping: BlockDeviceMappingRow
+  compute_shelved_servers: ShelvedServerRow
+  compute_migrations: MigrationRow
   compute_instance_actions: InstanceActionRow
   compute_instance_action_events: InstanceActionEventRow
   compute_quotas: QuotaRow
   compute_counters: CounterRow
+  compute_events: EventRow
+  compute_notifications: NotificationRow
+  compute_console_auth_tokens: ConsoleAuthTokenRow
 }

@@ -3,6 +3,7 @@ import type { RequestContext } from '@kilonova/base/context'
 import type { Compute } from '../compute.ts'
 import { nextNumber } from '../compute.ts'
 import { fault } from '../faults.ts'
+import { tellOfServerGroup } from '../notifications/server-group-notice.ts'
 import { quotaOf } from '../quota-limits.ts'
 import type { ServerGroupRow } from '../schema/tables.ts'
 import type { NewServerGroup } from './schema.ts'
@@ -35,6 +36,7 @@ export function createServerGroup(
       created_at: compute.clock.now(),
     }
     await insertServerGroup(compute, row)
+    await tellOfServerGroup(compute, 'create', row, [])
     return row
   })
 }

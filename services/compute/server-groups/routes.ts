@@ -76,7 +76,7 @@ export const serverGroupRoutes = [
     success: 204,
     handler: async (compute, call) => {
       const row = await groupOf(compute, call, 'os-server-groups:delete')
-      await removeServerGroup(compute, row.id)
+      await removeServerGroup(compute, row)
     },
   }),
 ]

@@ -1,8 +1,8 @@
 // Bodies, queries and replies of server groups; each field knows its versions.
 import { integerLike, name, oneOf } from '@kilonova/api/fields'
+import type { Static, TSchemaOptions } from '@kilonova/api/type'
+import { Type } from '@kilonova/api/type'
 import { closed, closedSince, requiredSince, requiredUntil, since, until } from '@kilonova/api/versions'
-import type { Static, TSchemaOptions } from 'typebox'
-import { Type } from 'typebox'
 
 const O = Type.Optional
 const HARD = ['anti-affinity', 'affinity'] as const

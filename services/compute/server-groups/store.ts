@@ -1,6 +1,7 @@
 // The SQL on server groups and their members.
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
+import { tellOfServerGroup } from '../notifications/server-group-notice.ts'
 import type { ServerGroupRow } from '../schema/tables.ts'
 
 type Stored = Pick<Compute, 'store'>
@@ -28,11 +29,14 @@ export async function insertServerGroup(compute: Stored, row: ServerGroupRow): P
 }
 
 /** The group; its servers stay, in no group. */
-export function removeServerGroup(compute: Stored, id: string): Promise<void> {
+export function removeServerGroup(compute: Compute, group: ServerGroupRow): Promise<void> {
+  const { id } = group
   return compute.store.transaction(async () => {
     await compute.store.lock(`server-group:${id}`)
+    const members = (await membersOf(compute, [id])).get(id)!
     await tables(compute).deleteFrom('compute_server_group_members').where('group_id', '=', id).execute()
     await tables(compute).deleteFrom('compute_server_groups').where('id', '=', id).execute()
+    await tellOfServerGroup(compute, 'delete', group, members)
   })
 }
 

@@ -1,8 +1,8 @@
 // The metadata of a server, whole and key by key.
 import { metadata } from '@kilonova/api/fields'
 import type { Call } from '@kilonova/api/route'
+import { Type } from '@kilonova/api/type'
 import { closed } from '@kilonova/api/versions'
-import { Type } from 'typebox'
 import { fault } from '../faults.ts'
 import { route } from '../route.ts'
 import { getServer } from '../servers/store.ts'

@@ -1,8 +1,8 @@
 // The tags of a server, whole and one by one.
 import type { Call } from '@kilonova/api/route'
 import { Answer } from '@kilonova/api/route'
+import { Type } from '@kilonova/api/type'
 import { closed } from '@kilonova/api/versions'
-import { Type } from 'typebox'
 import type { Compute } from '../compute.ts'
 import { fault } from '../faults.ts'
 import { route } from '../route.ts'

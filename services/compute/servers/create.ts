@@ -8,18 +8,25 @@ import type { Compute } from '../compute.ts'
 import { nextNumber, tables } from '../compute.ts'
 import { fault } from '../faults.ts'
 import { flavorForServer } from '../flavors/for-server.ts'
-import { keypairOfUser } from '../keypairs/store.ts'
+import type { ServerPlan } from '../plugin.ts'
 import { checkServerQuota } from '../quota-sets/check.ts'
 import type { ServerGroupRow, ServerRow } from '../schema/tables.ts'
 import { hintedGroup, joinGroup } from '../server-groups/members.ts'
+import { keyOf, listed, refuseTooMuch, requireZeroDisk } from './asked.ts'
+import { insertBlockDevices } from './block-device-store.ts'
+import type { NewBlockDevice } from './block-devices.ts'
+import { askedBlockDevices } from './block-devices.ts'
+import { extendedPlan } from './extended-plan.ts'
+import type { Fit } from './fitting-block-devices.ts'
+import { refuseMisfits } from './fitting-block-devices.ts'
 import { imageForServer } from './image-for-server.ts'
 import { startAction } from './instance-action.ts'
 import { hostnameOf, newPassword, newReservationId } from './names.ts'
 import type { ServerNetwork } from './networks.ts'
 import type { CreateServer, NewServer } from './schema.ts'
 import type { ServerId } from './server-id.ts'
-import { insertServer } from './store.ts'
 import { buildServerTask } from './tasks.ts'
+import { insertServer } from './write-server.ts'
 import type { Zone } from './zone.ts'
 import { zoneOf } from './zone.ts'
 
@@ -38,11 +45,17 @@ interface Plan {
   min: number
   max: number
   flavor: GuestFlavor & { id: string }
-  image: GuestImage | null
+  image: GuestImage
+  devices: NewBlockDevice[]
   zone: Zone
   keys: GuestKey[]
   nics: PlannedNic[]
+  /** A network is to be made when the project has none. */
+  isAuto: boolean
   securityGroups: string[]
+  metadata: Record<string, string>
+  /** What plug-ins keep with each server, by their names. */
+  kept: Record<string, unknown>
   adminPass: string
 }
 
@@ -51,10 +64,12 @@ export async function createServers(compute: Compute, call: CreateCall): Promise
   const { context } = call
   const rows = await compute.store.transaction(async () => {
     const count = await grantedCount(compute, context, plan)
+    refuseMisfits(plan.devices, fitOf(compute, plan))
+    const nics = await settledNics(compute, context, plan)
     const made: ServerRow[] = []
     const reservation = newReservationId(compute.random)
     for (let index = 0; index < count; index++)
-      made.push(await insertOne(compute, context, plan, { index, reservation }))
+      made.push(await insertOne(compute, context, { ...plan, nics }, { index, reservation }))
     const ids = made.map(({ id }) => id)
     if (plan.group) await joinGroup(compute, plan.group, ids)
     return made
@@ -66,17 +81,24 @@ async function planOf(compute: Compute, call: CreateCall): Promise<Plan> {
   const { context, body } = call
   const asked = body.server
   const { min, max } = countsOf(asked)
-  refuseWhatIsPerServer(asked, max)
+  const devices = askedBlockDevices(asked)
+  if (devices.length > 0) call.require('servers:create:attach_volume')
   const flavor = await flavorForServer(compute, context, String(asked.flavorRef))
-  const image = await imageForServer(compute, context, asked, flavor)
-  if (flavor.rootGb === 0 && image) requireZeroDisk(call)
+  const image = await imageForServer(compute, context, { imageRef: asked.imageRef, devices, flavor })
+  if (flavor.rootGb === 0) requireZeroDisk(call)
   const zone = await zoneOf(compute, call, asked)
-  refuseTooMuch(compute, asked)
+  const plan = await extendedPlan(compute, {
+    ...{ call, server: asked, flavor, image, count: { min, max } },
+    plan: planFrom(body),
+  })
+  const { hints, metadata, kept } = plan
+  refuseWhatIsPerServer(plan.networks, max)
+  await refuseTooMuch(compute, context.projectId ?? '', { ...asked, metadata })
+  if (asked.trusted_image_certificates) call.require('servers:create:trusted_certs')
   const keys = asked.key_name === undefined ? [] : [await keyOf(compute, context, asked.key_name)]
-  const securityGroups = [...new Set((asked.security_groups ?? []).flatMap(({ name }) => name ?? []))]
+  const securityGroups = [...new Set(plan.securityGroups)]
   await compute.network.validateSecurityGroups(context, securityGroups)
-  const nics = await compute.network.validateRequested(context, networksOf(asked), { count: max })
-  const hints = body['os:scheduler_hints'] ?? body['OS-SCH-HNT:scheduler_hints'] ?? {}
+  const nics = await compute.network.validateRequested(context, plan.networks, { count: max })
   return {
     asked,
     hints,
@@ -85,11 +107,25 @@ async function planOf(compute: Compute, call: CreateCall): Promise<Plan> {
     max,
     flavor,
     image,
+    devices,
     zone,
     keys,
     nics,
+    isAuto: plan.networks === 'auto',
     securityGroups,
+    metadata,
+    kept,
     adminPass: asked.adminPass ?? newPassword(compute.random),
+  }
+}
+
+/** What the request alone comes to. */
+function planFrom({ server, ...body }: CreateServer): ServerPlan {
+  return {
+    networks: networksOf(server),
+    metadata: { ...server.metadata },
+    hints: { ...(body['os:scheduler_hints'] ?? body['OS-SCH-HNT:scheduler_hints']) },
+    securityGroups: (server.security_groups ?? []).flatMap(({ name }) => name ?? []),
   }
 }
 
@@ -100,41 +136,22 @@ function countsOf(asked: NewServer): { min: number; max: number } {
   return { min, max }
 }
 
-function refuseWhatIsPerServer({ networks }: NewServer, max: number): void {
+function refuseWhatIsPerServer(networks: ServerPlan['networks'], max: number): void {
   if (!Array.isArray(networks)) return
-  if (networks.some(({ port, fixed_ip }) => port && fixed_ip)) {
+  if (networks.some(({ portId, fixedIp }) => portId !== undefined && fixedIp !== undefined)) {
     throw fault('BadRequest', {
       message: 'Specified Fixed IP cannot be used with a port: the port has its own addresses.',
     })
   }
   if (max === 1) return
-  if (networks.some(({ fixed_ip }) => fixed_ip !== undefined)) {
+  if (networks.some(({ fixedIp }) => fixedIp !== undefined)) {
     throw fault('BadRequest', {
       message: 'Invalid fixed_ip: one address cannot be given to several servers (max_count > 1).',
     })
   }
-  if (networks.some(({ port }) => port)) {
+  if (networks.some(({ portId }) => portId !== undefined)) {
     throw fault('BadRequest', { message: 'Unable to launch multiple instances with a single configured port ID.' })
   }
-}
-
-function requireZeroDisk(call: CreateCall): void {
-  if (!call.allows('servers:create:zero_disk_flavor')) throw fault('ZeroDiskFlavor', {})
-}
-
-function refuseTooMuch({ options }: Compute, { metadata = {}, user_data }: NewServer): void {
-  const allowed = options.quota_metadata_items
-  if (allowed >= 0 && Object.keys(metadata).length > allowed) throw fault('MetadataLimit', { allowed })
-  const MOST_USER_DATA = 65_535
-  if (user_data !== undefined && Buffer.from(user_data, 'base64').length > MOST_USER_DATA) {
-    throw fault('UserDataTooLarge', { most: MOST_USER_DATA })
-  }
-}
-
-async function keyOf(compute: Compute, context: RequestContext, name: string): Promise<GuestKey> {
-  const row = await keypairOfUser(compute, context.userId ?? '', name)
-  if (!row) throw fault('KeypairInRequestNotFound', { name })
-  return { name: row.name, type: row.type, data: row.public_key }
 }
 
 function networksOf({ networks }: NewServer) {
@@ -169,6 +186,15 @@ async function grantedCount(
   }
 }
 
+const fitOf = ({ options }: Compute, { flavor, image }: Plan): Fit => ({
+  ...{ flavor, imageId: image.id, most: options.max_local_block_devices },
+})
+
+/** A network that is made for the servers is made with them. */
+async function settledNics(compute: Compute, context: RequestContext, { nics, isAuto }: Plan): Promise<PlannedNic[]> {
+  return isAuto && nics.length === 0 ? [await compute.network.autoAllocatedNic(context)] : nics
+}
+
 interface Nth {
   index: number
   reservation: string
@@ -177,10 +203,11 @@ interface Nth {
 async function insertOne(compute: Compute, context: RequestContext, plan: Plan, nth: Nth): Promise<ServerRow> {
   const row = await rowOf(compute, context, plan, nth)
   await insertServer(compute, row)
+  await insertBlockDevices(compute, row.id, plan.devices)
   const spec = { server_id: row.id, spec_json: JSON.stringify(requestSpecOf(row, plan)) }
   await tables(compute).insertInto('compute_request_specs').values(spec).execute()
   await startAction(compute, context, row.id, 'create')
-  const input = { serverId: row.id as ServerId, excluded: [], forcedHost: plan.zone.host }
+  const input = { serverId: row.id as ServerId, excluded: [], ...plan.zone.target }
   await compute.tasks.enqueue(buildServerTask, { input, context })
   return row
 }
@@ -213,8 +240,8 @@ async function rowOf(
     flavor_id: flavorId,
     flavor_name: flavor.name,
     flavor_json: JSON.stringify(guestFlavor),
-    image_id: image?.id ?? null,
-    image_json: image ? JSON.stringify(image) : null,
+    image_id: image.id,
+    image_json: JSON.stringify(image),
     host: null,
     node: null,
     availability_zone: zone.name,
@@ -223,9 +250,10 @@ async function rowOf(
     keys_json: JSON.stringify(plan.keys),
     user_data: asked.user_data ?? null,
     admin_pass: plan.adminPass,
+    files_json: listed(asked.personality),
     encrypted_password: '',
     config_drive: wantsConfigDrive(compute, plan) ? 1 : 0,
-    metadata_json: JSON.stringify(asked.metadata ?? {}),
+    metadata_json: JSON.stringify(plan.metadata),
     tags_json: JSON.stringify([...new Set(asked.tags ?? [])]),
     security_groups_json: JSON.stringify(plan.securityGroups.length > 0 ? plan.securityGroups : ['default']),
     scheduler_hints_json: JSON.stringify(plan.hints),
@@ -233,12 +261,15 @@ async function rowOf(
     network_info_json: '[]',
     disks_json: '[]',
     devices_json: '[]',
+    rescue_json: null,
+    trusted_certs_json: listed(asked.trusted_image_certificates),
     disk_config: asked['OS-DCF:diskConfig'] ?? 'AUTO',
     access_ip_v4: asked.accessIPv4 ?? null,
     access_ip_v6: asked.accessIPv6 ?? null,
     reservation_id: reservation,
     launch_index: index,
     root_device_name: null,
+    shutdown_terminate: compute.options.shutdown_terminate ? 1 : 0,
     locked_by: null,
     locked_reason: null,
     launched_at: null,
@@ -251,7 +282,7 @@ async function rowOf(
 
 function wantsConfigDrive({ options }: Compute, { asked, image }: Plan): boolean {
   return (
-    asBoolean(asked.config_drive) || options.force_config_drive || image?.properties['img_config_drive'] === 'mandatory'
+    asBoolean(asked.config_drive) || options.force_config_drive || image.properties['img_config_drive'] === 'mandatory'
   )
 }
 
@@ -260,17 +291,20 @@ function networkOf({ random }: Compute, { networkId, portId, fixedIp, subnetId, 
 }
 
 /** What later moves of the server ask the scheduler for, as it was asked for at first. */
-function requestSpecOf(row: ServerRow, { hints, zone, flavor, image, asked }: Plan): object {
+function requestSpecOf(row: ServerRow, { hints, zone, flavor, image, metadata, devices, kept }: Plan): object {
   return {
     projectId: row.project_id,
     userId: row.user_id,
     availabilityZone: zone.pinned ? zone.name : null,
-    forceHost: zone.host,
+    forceHost: zone.target.forcedHost,
+    requestedHost: zone.target.destination,
     flavor,
     image,
     schedulerHints: hints,
-    metadata: asked.metadata ?? {},
+    metadata,
     securityGroups: row.security_groups_json ? JSON.parse(row.security_groups_json) : [],
     numInstances: 1,
+    ...(devices.length === 0 ? {} : { blockDeviceMapping: devices }),
+    ...(Object.keys(kept).length === 0 ? {} : { plugins: kept }),
   }
 }

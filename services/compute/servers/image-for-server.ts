@@ -1,50 +1,59 @@
-// The image that a new server boots from: exists, is active, and fits the flavor.
+// The image that a server boots from: exists, is active, and fits the flavor.
 import type { RequestContext } from '@kilonova/base/context'
 import { isFault } from '@kilonova/base/fault'
 import type { ImageInfo } from '@kilonova/image/client'
 import type { GuestFlavor, GuestImage } from '../agent/guest-spec.ts'
 import type { Compute } from '../compute.ts'
 import { fault } from '../faults.ts'
-import type { BlockDevice, NewServer } from './schema.ts'
+import { isolatedRole } from '../isolated-role.ts'
 
-export async function imageForServer(
+/** The image that the request for a new server names. */
+export function imageForServer(
   compute: Compute,
   context: RequestContext,
-  asked: NewServer,
+  { imageRef: id, devices, flavor }: { imageRef: string | undefined; devices: readonly unknown[]; flavor: GuestFlavor },
+): Promise<GuestImage> {
+  if (id) return fittingImage(compute, context, id, flavor)
+  throw devices.length > 0
+    ? fault('InvalidBDMBootSequence', {})
+    : fault('BadRequest', { message: 'Missing imageRef attribute' })
+}
+
+export async function fittingImage(
+  compute: Compute,
+  context: RequestContext,
+  id: string,
   flavor: GuestFlavor,
-): Promise<GuestImage | null> {
-  const id = imageIdOf(asked)
+): Promise<GuestImage> {
   const image = await shown(compute, context, id)
   if (image.status !== 'active') throw fault('ImageNotActive', { id, status: image.status })
+  refuseVolumes(image)
   if (image.min_ram > flavor.memoryMb) throw fault('FlavorMemoryTooSmall', {})
-  const virtualGb = Math.ceil((image.virtual_size ?? 0) / 1024 ** 3)
+  // Of a whole device the size is known when there is one: its snapshots are as large as it, not as the flavor.
+  const isDevice = isolatedRole(flavor.extraSpecs) === 'root'
+  const virtualGb = isDevice ? 0 : Math.ceil((image.virtual_size ?? 0) / 1024 ** 3)
   const needsGb = Math.max(image.min_disk, virtualGb)
   if (flavor.rootGb > 0 && needsGb > flavor.rootGb)
     throw fault('FlavorDiskTooSmall', { flavorGb: flavor.rootGb, imageGb: needsGb })
   return guestImage(image)
 }
 
-function imageIdOf(asked: NewServer): string {
-  const devices = [...(asked.block_device_mapping ?? []), ...(asked.block_device_mapping_v2 ?? [])]
-  const other = devices.find((device) => !isImageToLocal(device))
-  if (other) {
-    throw fault('BadRequest', {
-      message: 'Block device mapping is invalid: this cloud has no volumes; servers boot from images onto local disks.',
-    })
-  }
-  const mapped = devices.map((device) => device.uuid ?? device.image_id)
-  const id = asked.imageRef || mapped[0]
-  if (!id) throw fault('BadRequest', { message: 'Invalid imageRef provided.' })
-  if (mapped.some((other) => other !== id)) {
-    throw fault('BadRequest', {
-      message: 'Block device mapping is invalid: it names another boot image than imageRef.',
-    })
-  }
-  return id
+/** What Nova makes of a server on volumes has no data: its property says from which snapshots the volumes are made. */
+function refuseVolumes({ id, properties }: ImageInfo): void {
+  const devices = listIn(properties['block_device_mapping'])
+  const isOfVolumes = devices.some((device) => device !== null && VOLUME_KEYS.some((key) => device[key]))
+  if (isOfVolumes) throw fault('InvalidBDMVolume', { what: `image ${id} stands for volumes, by block_device_mapping` })
 }
 
-function isImageToLocal({ source_type, destination_type, boot_index }: BlockDevice): boolean {
-  return source_type === 'image' && destination_type === 'local' && Number(boot_index ?? 0) === 0
+const VOLUME_KEYS = ['volume_id', 'snapshot_id']
+
+function listIn(text: string | null | undefined): (Record<string, unknown> | null)[] {
+  try {
+    const list = JSON.parse(text ?? '[]')
+    return Array.isArray(list) ? list : []
+  } catch {
+    return []
+  }
 }
 
 async function shown(compute: Compute, context: RequestContext, id: string): Promise<ImageInfo> {
@@ -63,6 +72,7 @@ export function guestImage(image: ImageInfo): GuestImage {
     id: image.id,
     diskFormat: image.disk_format ?? 'raw',
     minDisk: image.min_disk,
+    ...(image.virtual_size === null ? {} : { virtualSize: image.virtual_size }),
     minRam: image.min_ram,
     size: image.size,
     properties: Object.fromEntries(properties),

@@ -1,55 +1,15 @@
-// Which action may start from which state, and the only place where a server's states are assigned.
+// Whether a server lets an action begin, and the only place where its states are assigned.
 import type { RequestContext } from '@kilonova/base/context'
 import type { Fault } from '@kilonova/base/fault'
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
 import { fault } from '../faults.ts'
 import type { ServerRow } from '../schema/tables.ts'
+import type { Action, ActionName } from './actions.ts'
+import { actions } from './actions.ts'
 import type { TaskState, VmState } from './state.ts'
-
-interface Action {
-  /** The name in refusals. */
-  readonly name: string
-  readonly from: readonly VmState[] | 'any'
-  /** Task states in which it may start; null is none. */
-  readonly task: readonly (TaskState | null)[] | 'any'
-  /** It must have run once. */
-  readonly launched: boolean
-  /** A locked server refuses it, but for admins. */
-  readonly refusedWhenLocked: boolean
-  readonly needsHost: boolean
-  readonly meanwhile: TaskState
-}
-
-const idle: readonly null[] = [null]
-const usual = { task: idle, launched: true, refusedWhenLocked: true, needsHost: true } as const
-const REBOOTABLE: readonly (TaskState | null)[] = [
-  null,
-  'rebooting',
-  'reboot_pending',
-  'reboot_started',
-  'rebooting_hard',
-  'pausing',
-  'unpausing',
-  'suspending',
-  'resuming',
-]
-
-// biome-ignore format: a table
-export const actions = {
-  start:      { ...usual, name: 'start',  from: ['stopped'],                                           meanwhile: 'powering-on' },
-  stop:       { ...usual, name: 'stop',   from: ['active', 'error'],                                   meanwhile: 'powering-off' },
-  forceStop:  { ...usual, name: 'stop',   from: ['stopped', 'paused'],                                 meanwhile: 'powering-off' },
-  rebootSoft: { ...usual, name: 'reboot', from: ['active'],                                            meanwhile: 'rebooting' },
-  rebootHard: { ...usual, name: 'reboot', from: ['active', 'stopped', 'paused', 'suspended', 'error'], meanwhile: 'rebooting_hard', task: REBOOTABLE },
-  pause:      { ...usual, name: 'pause',  from: ['active'],                                            meanwhile: 'pausing' },
-  unpause:    { ...usual, name: 'unpause', from: ['paused'],                                           meanwhile: 'unpausing' },
-  suspend:    { ...usual, name: 'suspend', from: ['active'],                                           meanwhile: 'suspending' },
-  resume:     { ...usual, name: 'resume', from: ['suspended'],                                         meanwhile: 'resuming' },
-  delete:     { name: 'delete', from: 'any', task: 'any', launched: false, refusedWhenLocked: true, needsHost: false, meanwhile: 'deleting' },
-} as const satisfies Record<string, Action>
-
-export type ActionName = keyof typeof actions
+import type { ServerUpdate } from './store.ts'
+import { writeServer } from './write-server.ts'
 
 /** Why the server refuses the action now; undefined if it does not. */
 export function refusal(row: ServerRow, name: ActionName, context: RequestContext): Fault | undefined {
@@ -67,6 +27,12 @@ export function refusal(row: ServerRow, name: ActionName, context: RequestContex
   return undefined
 }
 
+/** Throws why the server refuses the action now, if it does. */
+export function refuse(row: ServerRow, name: ActionName, context: RequestContext): void {
+  const refused = refusal(row, name, context)
+  if (refused) throw refused
+}
+
 /** Puts the server into the action's task state, or throws why it refuses. Inside a transaction with its task. */
 export async function begin(
   compute: Compute,
@@ -74,8 +40,7 @@ export async function begin(
   row: ServerRow,
   name: ActionName,
 ): Promise<void> {
-  const refused = refusal(row, name, context)
-  if (refused) throw refused
+  refuse(row, name, context)
   const changed = await change(compute, row.id, { task_state: actions[name].meanwhile }, row)
   if (changed) return
   const now = await tables(compute)
@@ -92,39 +57,36 @@ export interface Change {
   task_state?: TaskState | null
   power_state?: number
   launched_at?: number
-  terminated_at?: number
+  /** When it was put away, or went. */
+  terminated_at?: number | null
   deleted_at?: number
   progress?: number
 }
 
-/**
- * Assigns states; with `from` only where the row still is in the states of `from`. True if it did.
- * `updated_at` never goes back, whatever the wall clock does.
- */
-export async function change(
+/** Assigns states, and what changes with them; with `from` only where the row still is in the states of `from`. True if it did. */
+export function change(
   compute: Compute,
   id: string,
-  states: Change,
+  states: Change & ServerUpdate,
   from?: Pick<ServerRow, 'vm_state' | 'task_state'>,
 ): Promise<boolean> {
-  const now = compute.clock.now()
-  let update = tables(compute)
-    .updateTable('compute_servers')
-    .set((eb) => ({
-      ...states,
-      updated_at: eb.case().when('updated_at', '>', now).then(eb.ref('updated_at')).else(now).end(),
-    }))
+  return writeServer(compute, id, states, from)
+}
+
+/** Moves a server on within an operation of several task states; one whose task state is another's is left alone. */
+export async function enterTaskState(
+  compute: Compute,
+  id: string,
+  task: TaskState,
+  of: readonly TaskState[],
+): Promise<void> {
+  const row = await tables(compute)
+    .selectFrom('compute_servers')
+    .select(['vm_state', 'task_state'])
     .where('id', '=', id)
-    .where('deleted_at', 'is', null)
-  if (from) {
-    update = update.where('vm_state', '=', from.vm_state)
-    update =
-      from.task_state === null
-        ? update.where('task_state', 'is', null)
-        : update.where('task_state', '=', from.task_state)
-  }
-  const [result] = await update.execute()
-  return Number(result?.numUpdatedRows ?? 0) > 0
+    .executeTakeFirst()
+  if (row && row.task_state !== task && of.includes(row.task_state as TaskState))
+    await change(compute, id, { task_state: task }, row)
 }
 
 /** Moves a server that is being built to the next task state of its build. */

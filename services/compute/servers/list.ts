@@ -157,8 +157,15 @@ function checkedPattern(name: string, value: string): string {
 function byDeletion({ query, context }: ServerCall, servers: Servers): Servers {
   const asked = query.deleted ?? (query['changes-since'] === undefined ? 'false' : undefined)
   if (query['changes-since'] !== undefined && query.deleted === undefined) return servers
-  const wantsDeleted = /^(1|true|yes|on)$/i.test(asked ?? '')
-  return servers.where('deleted_at', wantsDeleted && context.isAdmin ? 'is not' : 'is', null)
+  const isTrue = (value: string | undefined): boolean => /^(1|true|yes|on)$/i.test(value ?? '')
+  const live = servers.where('deleted_at', isTrue(asked) && context.isAdmin ? 'is not' : 'is', null)
+  return asksForPutAway(query, isTrue) ? live : live.where('vm_state', '<>', 'soft-delete')
+}
+
+/** Servers that were put away are listed for those who ask for them. */
+function asksForPutAway(query: ListServers, isTrue: (value: string | undefined) => boolean): boolean {
+  const statuses = (query.status ?? []).map((word) => word.toUpperCase())
+  return isTrue(query['soft_deleted']) || query.vm_state === 'soft-delete' || statuses.includes('SOFT_DELETED')
 }
 
 function byStatus(call: ServerCall, servers: Servers): Servers {

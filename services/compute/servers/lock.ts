@@ -2,6 +2,7 @@
 import type { Call } from '@kilonova/api/route'
 import type { RequestContext } from '@kilonova/base/context'
 import type { Compute } from '../compute.ts'
+import { tellOfServer } from '../notifications/server-notice.ts'
 import type { ServerRow } from '../schema/tables.ts'
 import { recordAction } from './instance-action.ts'
 import { getServer, updateServer } from './store.ts'
@@ -24,6 +25,7 @@ export function lockServer(
     if (row.locked_by !== null && locker === 'owner') return
     await updateServer(compute, id, { locked_by: locker, locked_reason: reason ?? row.locked_reason })
     await recordAction(compute, context, id, 'lock', 'api_lock')
+    await tellOfServer(compute, { name: 'lock', serverId: id, service: 'api' })
   })
 }
 
@@ -39,5 +41,6 @@ export function unlockServer(
       require('os-lock-server:unlock:unlock_override', { projectId: row.project_id })
     await updateServer(compute, id, { locked_by: null, locked_reason: null })
     await recordAction(compute, context, id, 'unlock', 'api_unlock')
+    await tellOfServer(compute, { name: 'unlock', serverId: id, service: 'api' })
   })
 }

@@ -1,14 +1,11 @@
-// Start, stop, reboot, pause, unpause, suspend and resume.
+// Start, stop, reboot, pause, unpause, suspend and resume: each a task with nothing but its server as input.
 import type { RequestContext } from '@kilonova/base/context'
-import { isFault } from '@kilonova/base/fault'
+import type { TaskKind } from '@kilonova/tasks/saga'
 import type { Compute } from '../compute.ts'
-import { fault } from '../faults.ts'
 import type { ServerRow } from '../schema/tables.ts'
-import { startAction } from './instance-action.ts'
-import type { ActionName } from './lifecycle.ts'
-import { begin } from './lifecycle.ts'
-import type { ServerId } from './server-id.ts'
-import { getServer } from './store.ts'
+import type { ActionName } from './actions.ts'
+import { commandServer } from './command.ts'
+import type { OfServer } from './tasks.ts'
 import {
   hardRebootServerTask,
   pauseServerTask,
@@ -20,87 +17,38 @@ import {
   unpauseServerTask,
 } from './tasks.ts'
 
-export function startServer(compute: Compute, context: RequestContext, id: string): Promise<void> {
-  const enqueue = () => compute.tasks.enqueue(startServerTask, { input: { serverId: id as ServerId }, context })
-  return command(compute, context, { id, action: 'start', recorded: 'start', enqueue })
-}
-
-export function stopServer(compute: Compute, context: RequestContext, id: string): Promise<void> {
-  const enqueue = () => compute.tasks.enqueue(stopServerTask, { input: { serverId: id as ServerId }, context })
-  return command(compute, context, { id, action: 'stop', recorded: 'stop', enqueue })
-}
-
-/** Also from states in which users may not stop it: for a guest that is not as its server says. */
-export function forceStopServer(compute: Compute, context: RequestContext, id: string): Promise<void> {
-  const enqueue = () => compute.tasks.enqueue(stopServerTask, { input: { serverId: id as ServerId }, context })
-  return command(compute, context, { id, action: 'forceStop', recorded: 'stop', enqueue })
-}
-
-/** A hard reboot takes the place of a soft one, or of a pause, that is still running. */
-export function rebootServer(
-  compute: Compute,
-  context: RequestContext,
-  id: string,
-  how: 'soft' | 'hard',
-): Promise<void> {
-  const enqueue = (row: ServerRow) =>
-    compute.tasks.enqueue(how === 'hard' ? hardRebootServerTask : rebootServerTask, {
-      input: { serverId: id as ServerId },
-      context,
-      preempts: how === 'hard' && row.task_state !== null,
-    })
-  return command(compute, context, {
-    id,
-    action: how === 'soft' ? 'rebootSoft' : 'rebootHard',
-    recorded: 'reboot',
-    enqueue,
-  })
-}
-
-export function pauseServer(compute: Compute, context: RequestContext, id: string): Promise<void> {
-  const enqueue = () => compute.tasks.enqueue(pauseServerTask, { input: { serverId: id as ServerId }, context })
-  return command(compute, context, { id, action: 'pause', recorded: 'pause', enqueue })
-}
-
-export function unpauseServer(compute: Compute, context: RequestContext, id: string): Promise<void> {
-  const enqueue = () => compute.tasks.enqueue(unpauseServerTask, { input: { serverId: id as ServerId }, context })
-  return command(compute, context, { id, action: 'unpause', recorded: 'unpause', enqueue })
-}
-
-export function suspendServer(compute: Compute, context: RequestContext, id: string): Promise<void> {
-  const enqueue = () => compute.tasks.enqueue(suspendServerTask, { input: { serverId: id as ServerId }, context })
-  return command(compute, context, { id, action: 'suspend', recorded: 'suspend', enqueue })
-}
-
-export function resumeServer(compute: Compute, context: RequestContext, id: string): Promise<void> {
-  const enqueue = () => compute.tasks.enqueue(resumeServerTask, { input: { serverId: id as ServerId }, context })
-  return command(compute, context, { id, action: 'resume', recorded: 'resume', enqueue })
-}
-
-interface Command {
-  id: string
+interface Plain {
   action: ActionName
-  /** The name in os-instance-actions. */
   recorded: string
-  enqueue: (row: ServerRow) => Promise<string>
+  task: TaskKind<OfServer>
+  preempts?: (row: ServerRow) => boolean
 }
 
-async function command(
-  compute: Compute,
-  context: RequestContext,
-  { id, action, recorded, enqueue }: Command,
-): Promise<void> {
-  await compute.store.transaction(async () => {
-    const row = await getServer(compute, context, id)
-    await begin(compute, context, row, action)
-    await startAction(compute, context, id, recorded)
-    try {
-      await enqueue(row)
-    } catch (error) {
-      if (!isFault(error, 'TaskConflict')) throw error
-      const { running } = error.details as { running: string }
-      const state = row.task_state ?? running
-      throw fault('InstanceInvalidState', { id, action: recorded, attribute: 'task_state', state }, error)
-    }
-  })
+type PlainCommand = (compute: Compute, context: RequestContext, id: string) => Promise<ServerRow>
+
+/** A command that takes no argument. */
+function plain(command: Plain): PlainCommand {
+  return (compute, context, id) => commandServer(compute, context, { ...command, id, input: () => ({}) })
+}
+
+export const startServer = plain({ action: 'start', recorded: 'start', task: startServerTask })
+export const stopServer = plain({ action: 'stop', recorded: 'stop', task: stopServerTask })
+/** Also from states in which users may not stop it: for a guest that is not as its server says. */
+export const forceStopServer = plain({ action: 'forceStop', recorded: 'stop', task: stopServerTask })
+export const pauseServer = plain({ action: 'pause', recorded: 'pause', task: pauseServerTask })
+export const unpauseServer = plain({ action: 'unpause', recorded: 'unpause', task: unpauseServerTask })
+export const suspendServer = plain({ action: 'suspend', recorded: 'suspend', task: suspendServerTask })
+export const resumeServer = plain({ action: 'resume', recorded: 'resume', task: resumeServerTask })
+
+const rebootSoft = plain({ action: 'rebootSoft', recorded: 'reboot', task: rebootServerTask })
+/** It takes the place of a soft reboot, or of a pause, that is still running. */
+const rebootHard = plain({
+  action: 'rebootHard',
+  recorded: 'reboot',
+  task: hardRebootServerTask,
+  preempts: ({ task_state: running }) => running !== null,
+})
+
+export function rebootServer(compute: Compute, context: RequestContext, id: string, how: 'soft' | 'hard') {
+  return how === 'hard' ? rebootHard(compute, context, id) : rebootSoft(compute, context, id)
 }

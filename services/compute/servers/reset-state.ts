@@ -1,22 +1,38 @@
-// os-resetState: an admin says what a server is, whatever is being done to it.
+// os-resetState: an admin says what a server is, and whatever is being done to it ends.
 import type { RequestContext } from '@kilonova/base/context'
 import type { Compute } from '../compute.ts'
-import { recordAction } from './instance-action.ts'
-import { change } from './lifecycle.ts'
-import { getServer, insertFault } from './store.ts'
+import { startAction } from './instance-action.ts'
+import type { ServerId } from './server-id.ts'
+import { getServer } from './store.ts'
+import type { ResetState } from './tasks.ts'
+import { resetStateTask } from './tasks.ts'
 
-/** Changes the record alone: neither the guest nor an operation that is under way. */
-export function resetState(
+/** Seconds in which what ends may fail to undo what it has done, before that is left as it is. */
+const GIVE_UP = 60
+/** Milliseconds that the caller waits for the end of what is under way. */
+const PATIENCE = 30_000
+
+/** Resolves when the server is what was said, or goes on without the caller when that takes long. */
+export async function resetState(
   compute: Compute,
   context: RequestContext,
   id: string,
-  state: 'active' | 'error',
+  state: ResetState['state'],
 ): Promise<void> {
-  return compute.store.transaction(async () => {
+  const taskId = await compute.store.transaction(async () => {
     const row = await getServer(compute, context, id)
-    await change(compute, id, { vm_state: state, task_state: null })
-    await recordAction(compute, context, id, 'resetState', 'api_reset_state')
-    if (state === 'active') return
-    await insertFault(compute, row, { code: 500, message: 'An administrator has set the state to error.', details: '' })
+    await giveUpTasks(compute, row.id)
+    await startAction(compute, context, row.id, 'resetState')
+    const input = { serverId: row.id as ServerId, state }
+    return compute.tasks.enqueue(resetStateTask, { input, context, preempts: true })
   })
+  const over = new AbortController()
+  const ended = compute.tasks.ended(taskId).finally(() => over.abort())
+  await Promise.race([ended, compute.clock.sleep(PATIENCE, over.signal)])
+}
+
+async function giveUpTasks({ tasks }: Compute, id: string): Promise<void> {
+  for (const task of await tasks.list({ live: true, resource: { type: 'server', id } })) {
+    if (task.name !== resetStateTask.name) await tasks.giveUp(task.id, 'an admin has reset the state', GIVE_UP)
+  }
 }

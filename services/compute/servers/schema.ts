@@ -1,8 +1,8 @@
 // Bodies, queries and replies of servers; each field knows its versions.
 import { booleanLike, integerLike, metadata, name, nullable, oneOf, uuid } from '@kilonova/api/fields'
+import type { Static, TSchemaOptions } from '@kilonova/api/type'
+import { Type } from '@kilonova/api/type'
 import { closed, closedSince, requiredSince, since, until } from '@kilonova/api/versions'
-import type { Static, TSchemaOptions } from 'typebox'
-import { Type } from 'typebox'
 import { MOST_TAGS, tag } from './tag.ts'
 
 const O = Type.Optional
@@ -20,7 +20,12 @@ const hostname = () =>
     since('2.90'),
   )
 
-const NetworkRequest = Type.Object(
+const personality = () =>
+  Type.Array(Type.Object({ path: Type.String(), contents: Type.String({ format: 'base64' }) }, closed), until('2.56'))
+const trustedCertificates = () =>
+  nullable(Type.Array(Type.String({ minLength: 1 }), { minItems: 1, maxItems: 50, uniqueItems: true }), since('2.63'))
+
+export const NetworkRequest = Type.Object(
   {
     uuid: O(Type.Union([Type.String(until('2.36')), uuid(since('2.37'))])),
     port: O(nullable(uuid())),
@@ -31,20 +36,28 @@ const NetworkRequest = Type.Object(
 )
 export type NetworkRequest = Static<typeof NetworkRequest>
 
+/** What both forms of block device mapping have. */
+const Mapping = {
+  virtual_name: O(Type.String({ maxLength: 255 })),
+  volume_id: O(uuid()),
+  snapshot_id: O(uuid()),
+  volume_size: O(integerLike(1)),
+  device_name: O(Type.String({ minLength: 1, maxLength: 255, pattern: '^[a-zA-Z0-9._/-]*$' })),
+  delete_on_termination: O(booleanLike()),
+  no_device: O(Type.Unknown()),
+  connection_info: O(Type.String({ maxLength: 16_777_215 })),
+}
+
+const LegacyBlockDevice = Type.Object(Mapping, closed)
+export type LegacyBlockDevice = Static<typeof LegacyBlockDevice>
+
 const BlockDevice = Type.Object(
   {
+    ...Mapping,
     source_type: O(oneOf(['volume', 'image', 'snapshot', 'blank'])),
     destination_type: O(oneOf(['local', 'volume'])),
     uuid: O(Type.String({ minLength: 1, maxLength: 255, pattern: '^[a-zA-Z0-9._-]*$' })),
     image_id: O(uuid()),
-    volume_id: O(uuid()),
-    snapshot_id: O(uuid()),
-    volume_size: O(integerLike(1)),
-    virtual_name: O(Type.String({ maxLength: 255 })),
-    device_name: O(Type.String({ minLength: 1, maxLength: 255, pattern: '^[a-zA-Z0-9._/-]*$' })),
-    delete_on_termination: O(booleanLike()),
-    no_device: O(Type.Unknown()),
-    connection_info: O(Type.String()),
     guest_format: O(Type.String({ maxLength: 255 })),
     device_type: O(Type.String({ maxLength: 255 })),
     disk_bus: O(Type.String({ maxLength: 255 })),
@@ -68,7 +81,7 @@ const Hints = Type.Object({
   cidr: O(Type.String({ pattern: '^/[0-9a-f.:]+$' })),
 })
 
-const NewServer = Type.Object(
+export const NewServer = Type.Object(
   {
     name: name(),
     flavorRef: Type.Union([Type.String({ minLength: 1 }), Type.Integer()]),
@@ -82,7 +95,7 @@ const NewServer = Type.Object(
     accessIPv4: O(Type.String({ format: 'ipv4' })),
     accessIPv6: O(Type.String({ format: 'ipv6' })),
     availability_zone: O(name()),
-    block_device_mapping: O(Type.Array(BlockDevice)),
+    block_device_mapping: O(Type.Array(LegacyBlockDevice)),
     block_device_mapping_v2: O(Type.Array(BlockDevice)),
     config_drive: O(booleanLike()),
     key_name: O(name()),
@@ -91,17 +104,10 @@ const NewServer = Type.Object(
     return_reservation_id: O(booleanLike()),
     security_groups: O(Type.Array(Type.Object({ name: O(name()) }, closed))),
     user_data: O(Type.String({ format: 'base64', maxLength: 65535 })),
-    personality: O(
-      Type.Array(
-        Type.Object({ path: Type.String(), contents: Type.String({ format: 'base64' }) }, closed),
-        until('2.56'),
-      ),
-    ),
+    personality: O(personality()),
     description: O(nullable(Type.String({ maxLength: 255 }), since('2.19'))),
     tags: O(Type.Array(tag(), { maxItems: MOST_TAGS, ...since('2.52') })),
-    trusted_image_certificates: O(
-      nullable(Type.Array(Type.String({ minLength: 1 }), { minItems: 1, maxItems: 50 }), since('2.63')),
-    ),
+    trusted_image_certificates: O(trustedCertificates()),
     host: O(Type.String({ ...hostWord, ...since('2.74') })),
     hypervisor_hostname: O(Type.String({ ...hostWord, ...since('2.74') })),
     hostname: O(hostname()),
@@ -148,6 +154,38 @@ export const Reboot = Type.Object(
   { reboot: Type.Object({ type: oneOf(['HARD', 'Hard', 'hard', 'SOFT', 'Soft', 'soft']) }, closed) },
   closed,
 )
+
+export const Rescue = Type.Object(
+  { rescue: nullable(Type.Object({ adminPass: O(Type.String()), rescue_image_ref: O(uuid()) }, closed)) },
+  closed,
+)
+export type Rescue = Static<typeof Rescue>
+
+export const Rebuild = Type.Object(
+  {
+    rebuild: Type.Object(
+      {
+        imageRef: uuid(),
+        name: O(name()),
+        adminPass: O(Type.String()),
+        metadata: O(metadata()),
+        preserve_ephemeral: O(booleanLike()),
+        'OS-DCF:diskConfig': O(diskConfig()),
+        accessIPv4: O(Type.String({ format: 'ipv4' })),
+        accessIPv6: O(Type.String({ format: 'ipv6' })),
+        personality: O(personality()),
+        description: O(nullable(Type.String({ maxLength: 255 }), since('2.19'))),
+        key_name: O(nullable(name(), since('2.54'))),
+        user_data: O(nullable(Type.String({ format: 'base64', maxLength: 65535 }), since('2.57'))),
+        trusted_image_certificates: O(trustedCertificates()),
+        hostname: O(hostname()),
+      },
+      closed,
+    ),
+  },
+  closed,
+)
+export type Rebuild = Static<typeof Rebuild>
 
 export const ResetState = Type.Object(
   { 'os-resetState': Type.Object({ state: oneOf(['active', 'error']) }, closed) },
@@ -295,20 +333,33 @@ const Server = Type.Object({
 export const ShowServer = Type.Object({ server: Server })
 export const DetailServers = Type.Object({ servers: Type.Array(Server) })
 
-/** PUT showed less before 2.75. */
+/** Replies to changes showed less before 2.75. */
 const young = since('2.75')
-export const UpdatedServer = Type.Object({
-  server: Type.Object({
-    ...Server.properties,
-    'OS-EXT-AZ:availability_zone': anything(young),
-    config_drive: anything(young),
-    key_name: anything(young),
-    'OS-SRV-USG:launched_at': anything(young),
-    'OS-SRV-USG:terminated_at': anything(young),
-    security_groups: anything(young),
-    'OS-EXT-STS:task_state': anything(young),
-    'OS-EXT-STS:vm_state': anything(young),
-    'OS-EXT-STS:power_state': anything(young),
-    'os-extended-volumes:volumes_attached': anything(young),
-  }),
+const Changed = {
+  ...Server.properties,
+  'OS-EXT-AZ:availability_zone': anything(young),
+  config_drive: anything(young),
+  key_name: anything(young),
+  'OS-SRV-USG:launched_at': anything(young),
+  'OS-SRV-USG:terminated_at': anything(young),
+  security_groups: anything(young),
+  'OS-EXT-SRV-ATTR:host': anything(young),
+  'OS-EXT-SRV-ATTR:instance_name': anything(young),
+  'OS-EXT-SRV-ATTR:hypervisor_hostname': anything(young),
+  'OS-EXT-SRV-ATTR:kernel_id': anything(young),
+  'OS-EXT-SRV-ATTR:ramdisk_id': anything(young),
+  'OS-EXT-SRV-ATTR:launch_index': anything(young),
+  'OS-EXT-SRV-ATTR:reservation_id': anything(young),
+  'OS-EXT-SRV-ATTR:root_device_name': anything(young),
+  'OS-EXT-SRV-ATTR:user_data': anything(young),
+  'OS-EXT-SRV-ATTR:hostname': anything(young),
+  host_status: anything(young),
+  'OS-EXT-STS:task_state': anything(young),
+  'OS-EXT-STS:vm_state': anything(young),
+  'OS-EXT-STS:power_state': anything(young),
+  'os-extended-volumes:volumes_attached': anything(young),
+}
+export const UpdatedServer = Type.Object({ server: Type.Object(Changed) })
+export const RebuiltServer = Type.Object({
+  server: Type.Object({ ...Changed, key_name: anything(since('2.54')), user_data: anything(since('2.57')) }),
 })

@@ -21,23 +21,63 @@ export const TASK_STATES = [
   'networking',
   'block_device_mapping',
   'spawning',
+  'image_snapshot_pending',
+  'image_snapshot',
+  'image_pending_upload',
+  'image_uploading',
+  'image_backup',
+  'updating_password',
+  'resize_prep',
+  'resize_migrating',
+  'resize_migrated',
+  'resize_finish',
+  'resize_reverting',
+  'resize_confirming',
   'rebooting',
   'reboot_pending',
   'reboot_started',
   'rebooting_hard',
   'reboot_pending_hard',
   'reboot_started_hard',
-  'powering-off',
-  'powering-on',
   'pausing',
   'unpausing',
   'suspending',
   'resuming',
+  'powering-off',
+  'powering-on',
+  'rescuing',
+  'unrescuing',
+  'rebuilding',
+  'rebuild_block_device_mapping',
+  'rebuild_spawning',
+  'migrating',
   'deleting',
+  'soft-deleting',
+  'restoring',
+  'shelving',
+  'shelving_image_pending_upload',
+  'shelving_image_uploading',
+  'shelving_offloading',
+  'unshelving',
 ] as const
 export type TaskState = (typeof TASK_STATES)[number]
 
-const BY_TASK: Partial<Record<VmState, Partial<Record<TaskState, string>>>> = {
+type Words = Partial<Record<TaskState, string>>
+
+const RESIZING: Words = {
+  resize_prep: 'RESIZE',
+  resize_migrating: 'RESIZE',
+  resize_migrated: 'RESIZE',
+  resize_finish: 'RESIZE',
+}
+const REBUILDING: Words = {
+  rebuilding: 'REBUILD',
+  rebuild_block_device_mapping: 'REBUILD',
+  rebuild_spawning: 'REBUILD',
+}
+const MIGRATING: Words = { migrating: 'MIGRATING' }
+
+const BY_TASK: Partial<Record<VmState, Words>> = {
   active: {
     rebooting: 'REBOOT',
     reboot_pending: 'REBOOT',
@@ -45,7 +85,15 @@ const BY_TASK: Partial<Record<VmState, Partial<Record<TaskState, string>>>> = {
     rebooting_hard: 'HARD_REBOOT',
     reboot_pending_hard: 'HARD_REBOOT',
     reboot_started_hard: 'HARD_REBOOT',
+    updating_password: 'PASSWORD',
+    ...REBUILDING,
+    ...MIGRATING,
+    ...RESIZING,
   },
+  stopped: { ...RESIZING, ...REBUILDING },
+  resized: { resize_reverting: 'REVERT_RESIZE' },
+  paused: MIGRATING,
+  error: REBUILDING,
 }
 
 const BY_VM_STATE: Record<VmState, string> = {
@@ -74,11 +122,12 @@ export function statesOf(
   status: string,
 ): { vmStates: string[]; taskStates: (string | null)[] | undefined } | undefined {
   const wanted = status.toUpperCase()
-  for (const [vmState, byTask] of Object.entries(BY_TASK)) {
-    const taskStates = Object.entries(byTask)
-      .filter(([, word]) => word === wanted)
-      .map(([task]) => task)
-    if (taskStates.length > 0) return { vmStates: [vmState], taskStates }
+  const special = Object.entries(BY_TASK).flatMap(([vmState, words]) =>
+    Object.entries(words).flatMap(([task, word]) => (word === wanted ? [{ vmState, task }] : [])),
+  )
+  if (special.length > 0) {
+    const vmStates = [...new Set(special.map(({ vmState }) => vmState))]
+    return { vmStates, taskStates: [...new Set(special.map(({ task }) => task))] }
   }
   const vmStates = Object.entries(BY_VM_STATE)
     .filter(([, word]) => word === wanted)

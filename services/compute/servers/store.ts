@@ -4,6 +4,7 @@ import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
 import { fault } from '../faults.ts'
 import type { ServerFaultRow, ServerRow } from '../schema/tables.ts'
+import { writeServer } from './write-server.ts'
 
 /** The server of that id that the caller may know of; another project's does not exist for it. */
 export async function getServer(compute: Compute, context: RequestContext, id: string): Promise<ServerRow> {
@@ -35,21 +36,7 @@ export type ServerUpdate = Partial<
 
 /** Changes columns of a server that still exists. */
 export async function updateServer(compute: Compute, id: string, update: ServerUpdate): Promise<void> {
-  const now = compute.clock.now()
-  const query = () =>
-    tables(compute)
-      .updateTable('compute_servers')
-      .set((eb) => ({
-        ...update,
-        updated_at: eb.case().when('updated_at', '>', now).then(eb.ref('updated_at')).else(now).end(),
-      }))
-      .where('id', '=', id)
-      .where('deleted_at', 'is', null)
-  await compute.store.transaction(() => query().execute()) // shares its commit with others
-}
-
-export async function insertServer(compute: Pick<Compute, 'store'>, row: ServerRow): Promise<void> {
-  await tables(compute).insertInto('compute_servers').values(row).execute()
+  await writeServer(compute, id, update)
 }
 
 /** Keeps why a server failed; the newest is the one shown. */

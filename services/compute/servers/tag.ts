@@ -1,5 +1,5 @@
 // What a tag may be, and how many a server may have.
-import { Type } from 'typebox'
+import { Type } from '@kilonova/api/type'
 
 export const MOST_TAGS = 50
 export const MOST_LETTERS = 60

@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto'
 import type { Call } from '@kilonova/api/route'
 import type { GuestFlavor, GuestImage, GuestVif } from '../agent/guest-spec.ts'
 import { instanceName } from '../instance-name.ts'
+import type { Link } from '../links.ts'
+import { bookmark, linksTo } from '../links.ts'
 import type { ServerFaultRow, ServerRow } from '../schema/tables.ts'
 import { micros, seconds } from '../time.ts'
 import { statusOf } from './state.ts'
@@ -12,7 +14,7 @@ type Asked = Pick<Call, 'context' | 'at' | 'allows' | 'url'>
 const SHOWS_PROGRESS = ['ACTIVE', 'BUILD', 'REBUILD', 'RESIZE', 'VERIFY_RESIZE', 'MIGRATING']
 const SHOWS_FAULT = ['ERROR', 'DELETED']
 
-/** Parsed text is shared between rows that hold the same: a page has few flavors and images. */
+/** What a column of JSON holds. */
 export function parsed<T>(json: string): T {
   return JSON.parse(json) as T
 }
@@ -26,18 +28,7 @@ export function hostIdOf(projectId: string, host: string | null): string {
         .digest('hex')
 }
 
-export function serverLinks({ url }: Pick<Call, 'url'>, id: string): { rel: string; href: string }[] {
-  const project = url.versioned.slice(url.service.length).replace(/^\/v[0-9.]+/, '')
-  return [
-    { rel: 'self', href: `${url.versioned}/servers/${id}` },
-    { rel: 'bookmark', href: `${url.service}${project}/servers/${id}` },
-  ]
-}
-
-function bookmark({ url }: Pick<Call, 'url'>, collection: string, id: string): { rel: string; href: string }[] {
-  const project = url.versioned.slice(url.service.length).replace(/^\/v[0-9.]+/, '')
-  return [{ rel: 'bookmark', href: `${url.service}${project}/${collection}/${id}` }]
-}
+export const serverLinks = (call: Pick<Call, 'url'>, id: string): Link[] => linksTo(call, `servers/${id}`)
 
 /** The short form of lists. */
 export function briefServer(call: Asked, row: ServerRow): object {
@@ -91,7 +82,7 @@ export function serverView(
     locked: row.locked_by !== null,
     description: row.description ?? (call.at('2.19') ? null : row.display_name),
     tags: parsed(row.tags_json),
-    trusted_image_certificates: null,
+    trusted_image_certificates: row.trusted_certs_json === null ? null : parsed(row.trusted_certs_json),
     locked_reason: row.locked_reason,
     pinned_availability_zone: row.pinned_availability_zone,
     scheduler_hints: parsed(row.scheduler_hints_json),
@@ -119,12 +110,12 @@ function hostAttributes(call: Asked, row: ServerRow): object {
 
 function imageView(call: Asked, row: ServerRow): unknown {
   if (row.image_id === null) return ''
-  const image = { id: row.image_id, links: bookmark(call, 'images', row.image_id) }
+  const image = { id: row.image_id, links: bookmark(call, `images/${row.image_id}`) }
   return call.at('2.98') ? { ...image, properties: parsed<GuestImage>(row.image_json!).properties } : image
 }
 
 function flavorView(call: Asked, row: ServerRow): unknown {
-  if (!call.at('2.47')) return { id: row.flavor_id, links: bookmark(call, 'flavors', row.flavor_id) }
+  if (!call.at('2.47')) return { id: row.flavor_id, links: bookmark(call, `flavors/${row.flavor_id}`) }
   const { vcpus, memoryMb, rootGb, ephemeralGb, swapMb, extraSpecs } = parsed<GuestFlavor>(row.flavor_json)
   const specs = call.allows('servers:show:flavor-extra-specs') ? { extra_specs: extraSpecs } : {}
   return {

@@ -10,29 +10,54 @@ export interface Zone {
   name: string
   /** The request named it, so later moves stay in it. */
   pinned: boolean
+  target: Target
+}
+
+/** One of the two, or neither. */
+interface Target {
   /** The host that is forced, skipping the filters. */
-  host: string | null
+  forcedHost: string | null
+  /** The only host that may be taken, if the filters let it pass. */
+  destination: string | null
 }
 
 export async function zoneOf(compute: Compute, call: Pick<Call, 'require'>, asked: NewServer): Promise<Zone> {
-  const [name = '', ...forced] = (asked.availability_zone ?? '').split(':')
-  if (forced.length > 2)
-    throw fault('BadRequest', {
-      message: `Unable to parse availability_zone '${asked.availability_zone}': at most zone:host:node.`,
-    })
-  const host = asked.host ?? asked.hypervisor_hostname ?? (forced.find((part) => part !== '') || null)
-  if (forced.length > 0) call.require('servers:create:forced_host')
-  if (asked.host ?? asked.hypervisor_hostname) call.require('compute:servers:create:requested_destination')
+  const [name = '', ...forced] = (asked.availability_zone ?? compute.options.default_schedule_zone).split(':')
+  const target = await targetOf(compute, call, { ...asked, forced })
   if (name !== '' && !(await availableZones(compute)).includes(name)) throw fault('AvailabilityZoneUnknown', {})
-  if (host !== null) await refuseUnknownHost(compute, host)
-  return { name: name || compute.options.default_availability_zone, pinned: name !== '', host }
+  return { name: name || compute.options.default_availability_zone, pinned: name !== '', target }
 }
 
-async function refuseUnknownHost(compute: Compute, host: string): Promise<void> {
-  const node = await tables(compute)
-    .selectFrom('compute_nodes')
-    .select('id')
-    .where((eb) => eb.or([eb('host', '=', host), eb('hypervisor_hostname', '=', host)]))
-    .executeTakeFirst()
-  if (!node) throw fault('BadRequest', { message: `Compute host ${host} could not be found.` })
+async function targetOf(
+  compute: Compute,
+  call: Pick<Call, 'require'>,
+  { host, hypervisor_hostname: node, availability_zone: zone, forced }: NewServer & { forced: string[] },
+): Promise<Target> {
+  const named = host !== undefined || node !== undefined
+  if (forced.length > 2) {
+    throw fault('BadRequest', { message: `Unable to parse availability_zone '${zone}': at most zone:host:node.` })
+  }
+  if (forced.length > 0) call.require('servers:create:forced_host')
+  if (named) call.require('compute:servers:create:requested_destination')
+  if (named && forced.length > 0) {
+    throw fault('BadRequest', {
+      message:
+        'One mechanism with host and/or hypervisor_hostname and another mechanism with zone:host:node are mutually exclusive.',
+    })
+  }
+  const [forcedHost = '', forcedNode = ''] = forced
+  return {
+    forcedHost: forcedHost || forcedNode ? await hostNamed(compute, forcedHost, forcedNode) : null,
+    destination: named ? await hostNamed(compute, host ?? '', node ?? '') : null,
+  }
+}
+
+/** Throws unless there is a host of that name, with a node of that name; either may be empty. */
+async function hostNamed(compute: Compute, host: string, node: string): Promise<string> {
+  let query = tables(compute).selectFrom('compute_nodes').select('host')
+  if (host !== '') query = query.where('host', '=', host)
+  if (node !== '') query = query.where('hypervisor_hostname', '=', node)
+  const found = await query.executeTakeFirst()
+  if (!found) throw fault('BadRequest', { message: `Compute host ${node || host} could not be found.` })
+  return found.host
 }

@@ -18,7 +18,8 @@ export async function deleteService(compute: Compute, id: string | number): Prom
 /** Without a provider nothing new can be placed there, so what was true of the host's servers stays true. */
 async function deleteProvider({ placement }: Compute, node: string): Promise<void> {
   try {
-    await placement.deleteProvider(node)
+    const below = (await placement.providersOfTrees([node])).filter((id) => id !== node)
+    for (const id of [...below, node]) await placement.deleteProvider(id)
   } catch (error) {
     if (isFault(error, 'ResourceProviderNotFound')) return
     throw isFault(error, 'ResourceProviderInUse') ? fault('ServiceInUse', {}, error) : error

@@ -1,8 +1,12 @@
 // What services say of themselves: registered once, then seen again and again.
+import { isDeepStrictEqual } from 'node:util'
 import { isDuplicate } from '@kilonova/store/store'
 import type { HostInventory } from '../agent/protocol.ts'
 import type { Compute } from '../compute.ts'
 import { nextNumber, tables } from '../compute.ts'
+import { tellOfService } from '../notifications/service-notice.ts'
+import type { AllocationRatios } from './allocation-ratios.ts'
+import { reportTime } from './liveness.ts'
 
 export interface ServiceReport {
   host: string
@@ -24,7 +28,7 @@ export async function reportService(compute: Compute, report: ServiceReport): Pr
 async function touch(compute: Compute, { host, binary }: ServiceReport): Promise<string | undefined> {
   const row = await tables(compute)
     .updateTable('compute_services')
-    .set({ last_seen_at: compute.clock.now() })
+    .set({ last_seen_at: reportTime(compute.clock) })
     .where('host', '=', host)
     .where('binary', '=', binary)
     .returning('id')
@@ -44,40 +48,59 @@ async function register(compute: Compute, { host, binary }: ServiceReport): Prom
     disabled: enabled ? (0 as const) : (1 as const),
     disabled_reason: enabled ? null : 'New compute service disabled due to config option.',
     forced_down: 0 as const,
-    last_seen_at: now,
+    last_seen_at: reportTime(compute.clock),
     created_at: now,
   }
   await tables(compute).insertInto('compute_services').values(row).execute()
+  await tellOfService(compute, 'create', row)
   return id
 }
 
-/** What the host's node has; its row is found by the node's uuid, wherever it reports from. */
-export async function reportNode(
-  compute: Compute,
-  serviceId: string,
-  host: string,
-  inventory: HostInventory,
-): Promise<void> {
+/** What a host said of itself, with how much of it may be promised; rows written by others lack the ratios. */
+export type ReportedInventory = HostInventory & { allocationRatios?: AllocationRatios }
+
+interface NodeReport {
+  serviceId: string
+  host: string
+  inventory: ReportedInventory
+}
+
+/** Figures that say what is used just now: nobody reads them from the row, so they alone are no change. */
+const PASSING: readonly (keyof HostInventory)[] = ['vcpusUsed', 'memoryMbUsed', 'localGbUsed']
+
+/** What the host's node has; its row is found by the node's uuid, and written when something has changed. */
+export async function reportNode(compute: Compute, { serviceId, host, inventory }: NodeReport): Promise<void> {
   const now = compute.clock.now()
   const columns = {
     service_id: serviceId,
     host,
     hypervisor_hostname: inventory.hypervisorHostname,
     inventory_json: JSON.stringify(inventory),
-    updated_at: now,
   }
+  const known = await tables(compute)
+    .selectFrom('compute_nodes')
+    .select(['service_id', 'host', 'hypervisor_hostname', 'inventory_json'])
+    .where('id', '=', inventory.uuid)
+    .executeTakeFirst()
+  if (known && isDeepStrictEqual(lasting(known), lasting(columns))) return
   await compute.store.transaction(async () => {
-    const known = await tables(compute)
-      .updateTable('compute_nodes')
-      .set(columns)
-      .where('id', '=', inventory.uuid)
-      .returning('id')
-      .executeTakeFirst()
-    if (known) return
+    if (known) {
+      const node = tables(compute)
+        .updateTable('compute_nodes')
+        .set({ ...columns, updated_at: now })
+      return void (await node.where('id', '=', inventory.uuid).execute())
+    }
     const number = await nextNumber(compute, 'node')
     await tables(compute)
       .insertInto('compute_nodes')
-      .values({ id: inventory.uuid, number, created_at: now, ...columns })
+      .values({ id: inventory.uuid, number, created_at: now, updated_at: now, ...columns })
       .execute()
   })
+}
+
+function lasting({ inventory_json: inventory, ...columns }: { inventory_json: string }): object {
+  const figures = Object.entries(JSON.parse(inventory)).filter(
+    ([name]) => !PASSING.includes(name as keyof HostInventory),
+  )
+  return { ...columns, figures: Object.fromEntries(figures) }
 }

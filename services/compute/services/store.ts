@@ -1,6 +1,8 @@
 // The SQL on services.
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
+import { unfinishedMigrations } from '../migrations/store.ts'
+import { tellOfService } from '../notifications/service-notice.ts'
 import type { ServiceRow } from '../schema/tables.ts'
 
 /** In the order in which they first reported. */
@@ -29,12 +31,16 @@ export function updateService(
   which: { id: string } | { host: string; binary: string },
   update: ServiceUpdate,
 ): Promise<ServiceRow | undefined> {
-  const services = tables(compute).updateTable('compute_services').set(update)
-  const one =
-    'id' in which
-      ? services.where('id', '=', which.id)
-      : services.where('host', '=', which.host).where('binary', '=', which.binary)
-  return one.returningAll().executeTakeFirst()
+  return compute.store.transaction(async () => {
+    const services = tables(compute).updateTable('compute_services').set(update)
+    const one =
+      'id' in which
+        ? services.where('id', '=', which.id)
+        : services.where('host', '=', which.host).where('binary', '=', which.binary)
+    const row = await one.returningAll().executeTakeFirst()
+    if (row) await tellOfService(compute, 'update', row)
+    return row
+  })
 }
 
 /** The ids of the service's nodes. */
@@ -47,7 +53,10 @@ export async function nodesOf(compute: Compute, serviceId: string): Promise<stri
   return rows.map(({ id }) => id)
 }
 
+/** Servers that live there, or whose move to or from there is not over. */
 export async function hasServers(compute: Compute, host: string): Promise<boolean> {
+  const moves = await unfinishedMigrations(compute)
+  if (moves.some(({ source_compute, dest_compute }) => source_compute === host || dest_compute === host)) return true
   const server = await tables(compute)
     .selectFrom('compute_servers')
     .select('id')
@@ -58,12 +67,14 @@ export async function hasServers(compute: Compute, host: string): Promise<boolea
 }
 
 /** The service and its nodes; a compute host leaves its aggregates. */
-export function removeService(compute: Compute, { id, host, binary }: ServiceRow): Promise<void> {
+export function removeService(compute: Compute, service: ServiceRow): Promise<void> {
+  const { id, host, binary } = service
   return compute.store.transaction(async () => {
     if (binary === 'nova-compute') {
       await tables(compute).deleteFrom('compute_aggregate_hosts').where('host', '=', host).execute()
     }
     await tables(compute).deleteFrom('compute_nodes').where('service_id', '=', id).execute()
     await tables(compute).deleteFrom('compute_services').where('id', '=', id).execute()
+    await tellOfService(compute, 'delete', service)
   })
 }

@@ -1,6 +1,6 @@
 // Bodies of domains. Keys that are not named here are kept and shown as they are.
 import { nullable } from '@kilonova/api/fields'
-import { Type } from 'typebox'
+import { Type } from '@kilonova/api/type'
 import { nameOf, Options } from '../identity-route.ts'
 
 const fields = {

@@ -1,6 +1,6 @@
 // Bodies of endpoints. Keys that are not named here are kept and shown as they are.
 import { nullable, oneOf } from '@kilonova/api/fields'
-import { Type } from 'typebox'
+import { Type } from '@kilonova/api/type'
 import { idText } from '../identity-route.ts'
 
 const region = Type.Optional(nullable(Type.String({ maxLength: 255 })))

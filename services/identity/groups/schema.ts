@@ -1,6 +1,6 @@
 // Bodies of groups. Keys that are not named here are kept and shown as they are.
 import { nullable } from '@kilonova/api/fields'
-import { Type } from 'typebox'
+import { Type } from '@kilonova/api/type'
 import { idText, nameOf } from '../identity-route.ts'
 
 const fields = { domain_id: Type.Optional(idText), description: Type.Optional(nullable(Type.String())) }

@@ -1,6 +1,6 @@
 // Bodies of regions. Keys that are not named here are kept and shown as they are.
 import { nullable } from '@kilonova/api/fields'
-import { Type } from 'typebox'
+import { Type } from '@kilonova/api/type'
 
 const fields = {
   description: Type.Optional(nullable(Type.String())),

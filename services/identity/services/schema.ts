@@ -1,6 +1,6 @@
 // Bodies of services. Keys that are not named here are kept and shown as they are.
 import { nullable } from '@kilonova/api/fields'
-import { Type } from 'typebox'
+import { Type } from '@kilonova/api/type'
 
 const text = Type.String({ minLength: 1, maxLength: 255 })
 const fields = {

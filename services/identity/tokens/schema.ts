@@ -1,8 +1,8 @@
 // The body of POST /v3/auth/tokens.
 import { nullable } from '@kilonova/api/fields'
+import type { Static } from '@kilonova/api/type'
+import { Type } from '@kilonova/api/type'
 import { closed } from '@kilonova/api/versions'
-import type { Static } from 'typebox'
-import { Type } from 'typebox'
 
 const text = Type.String({ maxLength: 255 })
 

@@ -1,8 +1,8 @@
 // /v3/users
 import type { Call } from '@kilonova/api/route'
+import type { Static } from '@kilonova/api/type'
 import type { SqlBool } from 'kysely'
 import { sql } from 'kysely'
-import type { Static } from 'typebox'
 import { fault } from '../faults.ts'
 import type { Identity } from '../identity.ts'
 import { route } from '../identity-route.ts'

@@ -1,7 +1,7 @@
 // Bodies of users. Keys that are not named here are kept and shown as they are.
 import { nullable } from '@kilonova/api/fields'
+import { Type } from '@kilonova/api/type'
 import { closed } from '@kilonova/api/versions'
-import { Type } from 'typebox'
 import { idText, nameOf } from '../identity-route.ts'
 
 const Password = Type.String({ minLength: 1, maxLength: 4096 })

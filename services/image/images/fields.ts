@@ -1,6 +1,6 @@
 // The attributes of an image: which ones callers set, of what form, and which names are not theirs.
-import { type Static, type TSchema, Type } from 'typebox'
-import { Value } from 'typebox/value'
+import { type Static, type TSchema, Type } from '@kilonova/api/type'
+import { isValid } from '@kilonova/api/validate'
 import { fault } from '../faults.ts'
 import type { ImageRow } from '../schema/tables.ts'
 import { CONTAINER_FORMATS, DISK_FORMATS, VISIBILITIES } from './image.ts'
@@ -64,7 +64,7 @@ export function isSettable(name: string): name is keyof typeof SETTABLE {
 export function checkAttributeName(name: string): void {
   if ((READ_ONLY as readonly string[]).includes(name)) throw fault('AttributeReadOnly', { name })
   if (RESERVED.includes(name) || name.startsWith(RESERVED_PREFIX)) throw fault('AttributeReserved', { name })
-  const isName: boolean = Value.Check(Name, name)
+  const isName: boolean = isValid(Name, name)
   if (!isName) throw fault('Invalid', { message: `Invalid property name '${name.slice(0, 80)}'` })
 }
 
@@ -73,7 +73,7 @@ export function checkAttributeValue(name: string, value: unknown): void {
   const schema: TSchema = isSettable(name)
     ? SETTABLE[name]
     : ((TYPED_PROPERTIES as Record<string, TSchema>)[name] ?? PropertyValue)
-  if (Value.Check(schema, value)) return
+  if (isValid(schema, value)) return
   const said = String(JSON.stringify(value)).slice(0, 200)
   throw fault('Invalid', { message: `Provided object does not match schema 'image': ${said} is not valid for ${name}` })
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, it } from 'node:test'
+import { PROJECTS } from '@kilonova/api/testing-callers'
 import { onBothStores } from '@kilonova/store/testing'
 import { imageSchema } from '../schema/steps.ts'
-import { PATCH_TYPE, PROJECTS, startService, type TestService, type TestServiceOptions } from '../testing.ts'
+import { PATCH_TYPE, startService, type TestService, type TestServiceOptions } from '../testing.ts'
 
 const SHOWN = [
   'checksum',

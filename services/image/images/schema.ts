@@ -1,5 +1,5 @@
 // The bodies that the image routes take.
-import { Type } from 'typebox'
+import { Type } from '@kilonova/api/type'
 import { PropertyValue, READ_ONLY, SETTABLE, TYPED_PROPERTIES, Uuid } from './fields.ts'
 
 const optional = <Fields extends Record<string, Parameters<typeof Type.Optional>[0]>>(fields: Fields) =>

@@ -33,6 +33,12 @@ export class StreamInspector {
     this.#advance(bytes, start)
   }
 
+  /** Bytes of the image that are kept at the moment. */
+  get held(): number {
+    const captured = this.#captures.reduce((sum, { buffer }) => sum + buffer.length, 0)
+    return this.#head.length + this.#tail.length + captured
+  }
+
   /** What the bytes until now show; more candidates and problems may come. */
   soFar(): Inspection {
     return this.#inspector.result(null)

@@ -1,7 +1,7 @@
 // An image's members.
 import { oneOf } from '@kilonova/api/fields'
 import type { Call } from '@kilonova/api/route'
-import { Type } from 'typebox'
+import { Type } from '@kilonova/api/type'
 import { Name } from '../images/fields.ts'
 import { timeText } from '../images/view.ts'
 import { route } from '../route.ts'

@@ -8,7 +8,7 @@ import { isFault } from '@kilonova/base/fault'
 import type { HostThing, NetworkBackend } from './backend.ts'
 import { NetworkAgent } from './network-agent.ts'
 import type { PortReport, WantedState } from './protocol.ts'
-import { aGroup, aNetwork, aPort, aRouter, aRule, aSubnet, newId, newMac, nothing } from './test-bed.ts'
+import { aGroup, aNetwork, aPort, aRouter, aRule, aSubnet, newId, newMac, nothing, outsideNet } from './test-bed.ts'
 
 /** A backend of one and the same host at each call, as if the cloud's process had been started again. */
 export type MakeBackend = (directory: string) => NetworkBackend
@@ -201,7 +201,8 @@ function aSmallCloud(): Omit<WantedState, 'generation'> {
 function aCloud(): Omit<WantedState, 'generation'> {
   const subnet = aSubnet('10.78.0.0/24', { gatewayIp: '10.78.0.1' })
   const network = aNetwork([subnet], ['10.78.0.2'])
-  const outer = aSubnet('198.18.78.0/24', { gatewayIp: '198.18.78.1', enableDhcp: false })
+  const net = outsideNet(18)
+  const outer = aSubnet(`${net}.0/24`, { gatewayIp: `${net}.1`, enableDhcp: false })
   const outside = aNetwork([outer], [])
   const group = aGroup([aRule({ protocol: 'icmp' })])
   const leg = (networkId: string, subnetId: string, ipAddress: string) => ({
@@ -212,13 +213,13 @@ function aCloud(): Omit<WantedState, 'generation'> {
   })
   const router = aRouter({
     interfaces: [leg(network.id, subnet.id, '10.78.0.1')],
-    gateway: { ...leg(outside.id, outer.id, '198.18.78.20'), enableSnat: true },
+    gateway: { ...leg(outside.id, outer.id, `${net}.20`), enableSnat: true },
   })
   return {
     networks: [network, outside],
     ports: [aPort(network, ['10.78.0.11'], { securityGroupIds: [group.id] })],
     securityGroups: [group],
     routers: [router],
-    external: [{ id: outside.id, gatewayCidr: '198.18.78.1/24' }],
+    external: [{ id: outside.id, gatewayCidrs: [`${net}.1/24`] }],
   }
 }

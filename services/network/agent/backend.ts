@@ -5,8 +5,8 @@ import type { WiredNetwork, WiredPort, WiredRouter, WiredSecurityGroup } from '.
 export interface NetworkRecord {
   generation: number
   network: WiredNetwork
-  /** The host's address on an external network, such as `172.24.4.1/24`. */
-  gatewayCidr: string | null
+  /** The host's addresses on an external network, such as `172.24.4.1/24`. */
+  gatewayCidrs: string[]
   /** The connection tracking zone, 1 to 65535, unlike that of any other network of this cloud. */
   zone: number
 }

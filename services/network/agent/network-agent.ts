@@ -56,6 +56,8 @@ export class NetworkAgent {
   #locks = new KeyedLock()
   /** Networks that this process has made and that have not changed since. */
   #made = new Set<string>()
+  /** Ports on the way, by id: whoever asks for one as it is being made waits with the others. */
+  #plugging = new Map<string, { port: WiredPort; generation: number; done: Promise<void> }>()
   /** What was told to go, with its generation: an older state does not bring it back. */
   #gone = new Map<string, number>()
   #generation = -1
@@ -99,7 +101,7 @@ export class NetworkAgent {
     }
   }
 
-  /** Bridge, DHCP, metadata. `external` undefined leaves the host's gateway address as it is; null removes it. */
+  /** Bridge, DHCP, metadata. `external` undefined leaves the host's gateway addresses as they are; null removes them. */
   async ensureNetwork(wish: {
     generation: number
     network: WiredNetwork
@@ -110,16 +112,16 @@ export class NetworkAgent {
     await this.#locks.run(`network ${network.id}`, async () => {
       const before = this.#records.networks.get(network.id)
       if (this.#isStale(network.id, before, generation)) return
-      const gatewayCidr = external === undefined ? (before?.gatewayCidr ?? null) : (external?.gatewayCidr ?? null)
+      const gatewayCidrs = external === undefined ? (before?.gatewayCidrs ?? []) : (external?.gatewayCidrs ?? [])
       const same =
-        before !== undefined && before.gatewayCidr === gatewayCidr && isDeepStrictEqual(before.network, network)
+        before !== undefined && isDeepStrictEqual([before.network, before.gatewayCidrs], [network, gatewayCidrs])
       if (same && this.#made.has(network.id)) {
         before.generation = generation
         return
       }
       this.#made.delete(network.id)
       const zone = before?.zone ?? this.#freeZone(network.id)
-      const record: NetworkRecord = { generation, network, gatewayCidr, zone }
+      const record: NetworkRecord = { generation, network, gatewayCidrs, zone }
       await this.#records.put('networks', network.id, record)
       await this.#backend.ensureNetwork(record, this.#records)
       this.#made.add(network.id)
@@ -149,11 +151,21 @@ export class NetworkAgent {
     checkPort(port)
     if (network) await this.ensureNetwork({ generation, network })
     if (securityGroups) await this.updateGroups(securityGroups, generation)
-    await this.#locks.run(`port ${port.id}`, () => this.#plug(port, generation))
+    const running = this.#plugging.get(port.id)
+    if (running && running.generation >= generation && isDeepStrictEqual(running.port, port)) return running.done
+    const done = this.#locks.run(`port ${port.id}`, () => this.#plug(port, generation))
+    const mine = { port, generation, done }
+    this.#plugging.set(port.id, mine)
+    try {
+      await done
+    } finally {
+      if (this.#plugging.get(port.id) === mine) this.#plugging.delete(port.id)
+    }
   }
 
   /** Gone, its established flows too; no error when it already was. */
   async unplug(portId: string, generation: number): Promise<void> {
+    this.#plugging.delete(portId)
     await this.#locks.run(`port ${portId}`, async () => {
       const record = this.#records.ports.get(portId)
       if (this.#isStale(portId, record, generation)) return

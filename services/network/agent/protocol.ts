@@ -127,12 +127,12 @@ export interface WiredRouter {
   floatingIps: WiredFloatingIp[]
 }
 
-/** An external network whose gateway is this host: it holds the address and masquerades what leaves. */
+/** An external network whose gateway is this host: it holds the addresses and masquerades what leaves by IPv4. */
 export interface ExternalNetwork {
   /** The network's id. */
   id: string
-  /** Such as `172.24.4.1/24`. */
-  gatewayCidr: string
+  /** Such as `172.24.4.1/24`; at most one of each IP version. */
+  gatewayCidrs: string[]
 }
 
 /** All that a host shall have. */

@@ -13,6 +13,8 @@ interface Shelf {
 }
 
 const KINDS = ['networks', 'ports', 'groups', 'routers'] as const
+/** What records of earlier versions lack. */
+const LATER_PARTS = { networks: { gatewayCidrs: [] }, ports: {}, groups: {}, routers: {} }
 
 export class Records implements HostState {
   readonly networks = new Map<string, NetworkRecord>()
@@ -37,7 +39,8 @@ export class Records implements HostState {
           continue
         }
         try {
-          this.#map(kind).set(name.slice(0, -'.json'.length), JSON.parse(await readFile(path, 'utf8')))
+          const record = { ...LATER_PARTS[kind], ...JSON.parse(await readFile(path, 'utf8')) }
+          this.#map(kind).set(name.slice(0, -'.json'.length), record)
         } catch (error) {
           log('network.agent').error({ error, path }, 'a record cannot be read')
         }

@@ -149,6 +149,31 @@ export class TestHost {
   }
 }
 
+/** Seconds in which what should come comes, however slow the machine is. */
+const PATIENCE = 60
+/** Seconds after which what should not come is taken not to. */
+export const IN_VAIN = 1
+
+const PING = ['-c', '1', '-W', '1']
+const TWICE = ['-c', '2', '-i', '0.3', '-W', String(IN_VAIN)]
+
+async function isAnswered(ping: () => Promise<CommandResult>): Promise<boolean> {
+  for (let tries = 0; tries < PATIENCE; tries++) if ((await ping()).code === 0) return true
+  return false
+}
+
+/** Whether this machine itself is answered. */
+export const hostPings = (address: string): Promise<boolean> =>
+  isAnswered(() => run('ping', [...PING, address], { accept: [0, 1] }))
+
+export const hostPingsInVain = async (address: string): Promise<boolean> =>
+  (await run('ping', [...TWICE, address], { accept: [0, 1] })).code === 1
+
+/** The beginning of a /24 of one half of the addresses for tests (RFC 2544), where this machine most likely has none. */
+export function outsideNet(half: 18 | 19): string {
+  return `198.${half}.${systemRandom.bytes(1)[0]}`
+}
+
 const UDHCPC_SCRIPT = `#!/bin/sh
 [ "$1" = bound ] || exit 0
 ip address add $ip/$mask dev eth0
@@ -192,7 +217,7 @@ export class Guest {
     const accept = Array.from({ length: 256 }, (_, code) => code)
     return run('ip', ['netns', 'exec', this.namespace, file, ...args], {
       accept,
-      timeout: 20_000,
+      timeout: 120_000,
       ...(input ? { input } : {}),
     })
   }
@@ -206,25 +231,31 @@ export class Guest {
     await run('ip', ['-n', this.namespace, '-batch', '-'], { input: `${lines.join('\n')}\n` })
   }
 
-  /** Gets a lease by DHCP; returns what the script said, or the client's complaint. */
-  async dhcp(directory: string): Promise<string> {
+  /** Gets a lease by DHCP, asking so often; returns what the script said, or the client's complaint. */
+  async dhcp(directory: string, times = PATIENCE): Promise<string> {
     const script = join(directory, 'udhcpc.script')
     await writeFile(script, UDHCPC_SCRIPT, { mode: 0o755 })
-    const args = ['udhcpc', '-i', 'eth0', '-n', '-q', '-f', '-t', '3', '-T', '1', '-s', script]
+    const args = ['udhcpc', '-i', 'eth0', '-n', '-q', '-f', '-t', String(times), '-T', '1', '-s', script]
     const options = ['mtu', 'staticroutes', 'hostname', 'dns', 'router'].flatMap((option) => ['-O', option])
     const { stdout, stderr } = await this.run('busybox', [...args, ...options])
     return stdout + stderr
   }
 
+  /** True once a ping is answered. */
   async pings(address: string, more: string[] = []): Promise<boolean> {
-    return (await this.run('ping', ['-c', '1', '-W', '1', ...more, address])).code === 0
+    return isAnswered(() => this.run('ping', [...PING, ...more, address]))
   }
 
-  /** What a web server says, or undefined when it does not. */
-  async fetch(url: string): Promise<string | undefined> {
+  /** True when two pings are not. */
+  async pingsInVain(address: string, more: string[] = []): Promise<boolean> {
+    return (await this.run('ping', [...TWICE, ...more, address])).code !== 0
+  }
+
+  /** What a web server says, or undefined when it does not in so many seconds. */
+  async fetch(url: string, seconds = PATIENCE): Promise<string | undefined> {
     const args = ['netns', 'exec', this.namespace, 'busybox', 'wget', '-q', '-O', '-', url]
     try {
-      return (await run('ip', args, { timeout: 2000 })).stdout
+      return (await run('ip', args, { timeout: seconds * 1000 })).stdout
     } catch (error) {
       if (error instanceof CommandFailed) return undefined
       throw error
@@ -234,7 +265,7 @@ export class Guest {
   /** Answers TCP on a port with what it is sent, until the guest ends. */
   async echo(port: number): Promise<void> {
     this.start('busybox', ['nc', '-ll', '-p', String(port), '-e', 'cat'])
-    for (let tries = 0; tries < 100; tries++) {
+    for (let tries = 0; tries < 1000; tries++) {
       const { stdout } = await this.run('busybox', ['netstat', '-ltn'])
       if (stdout.includes(`:${port} `)) return
       await systemClock.sleep(20)
@@ -242,27 +273,27 @@ export class Guest {
     throw new Error(`nothing listens on port ${port} of ${this.namespace}`)
   }
 
-  /** True when an echo server on the address answers. */
-  async reaches(address: string, port: number): Promise<boolean> {
+  /** True when an echo server on the address answers, within so many seconds. */
+  async reaches(address: string, port: number, seconds = PATIENCE): Promise<boolean> {
     const caller = this.call(address, port)
     try {
-      return await caller.echoes('hello')
+      return await caller.echoes('hello', seconds)
     } finally {
       caller.end()
     }
   }
 
   /** An open connection to an echo server. */
-  call(address: string, port: number): { echoes(line: string): Promise<boolean>; end(): void } {
+  call(address: string, port: number): { echoes(line: string, seconds?: number): Promise<boolean>; end(): void } {
     const child = this.start('busybox', ['nc', address, String(port)])
     let heard = ''
     child.stdout!.on('data', (chunk: Buffer) => {
       heard += chunk
     })
     child.stdin!.on('error', () => undefined)
-    const echoes = async (line: string): Promise<boolean> => {
+    const echoes = async (line: string, seconds = PATIENCE): Promise<boolean> => {
       child.stdin!.write(`${line}\n`)
-      for (let tries = 0; tries < 20 && !heard.includes(line) && child.exitCode === null; tries++)
+      for (let tries = 0; tries < seconds * 20 && !heard.includes(line) && child.exitCode === null; tries++)
         await systemClock.sleep(50)
       return heard.includes(line)
     }

@@ -50,7 +50,7 @@ export function checkNetwork(network: WiredNetwork, external?: ExternalNetwork |
     if (gatewayIp !== null) needAddress(gatewayIp, of)
   }
   if (network.dhcp) needOwnPort(network.dhcp, of)
-  if (external) needCidr(external.gatewayCidr, of)
+  for (const cidr of external?.gatewayCidrs ?? []) needCidr(cidr, of)
 }
 
 export function checkPort(port: WiredPort): void {

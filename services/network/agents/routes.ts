@@ -1,8 +1,10 @@
 // /v2.0/agents: one for each host, as the hosts report. And the zones that networks and routers can be in.
+
+import { convertedBoolean } from '@kilonova/api/fields'
+import { Type } from '@kilonova/api/type'
 import { closed } from '@kilonova/api/versions'
 import type { SqlBool } from 'kysely'
 import { sql } from 'kysely'
-import { Type } from 'typebox'
 import { fault } from '../faults.ts'
 import { chosenFields } from '../listing.ts'
 import type { Network } from '../network.ts'
@@ -20,7 +22,7 @@ const UpdateAgent = Type.Object(
   {
     agent: Type.Object(
       {
-        admin_state_up: Type.Optional(Type.Boolean()),
+        admin_state_up: Type.Optional(convertedBoolean()),
         description: Type.Optional(Type.Union([Type.String({ maxLength: 255 }), Type.Null()])),
       },
       closed,

@@ -62,7 +62,8 @@ describe('what compute asks of network', () => {
   })
 
   it('checks networks, subnets and addresses', async () => {
-    const { networkId, subnetId } = await makeNetwork(cloud, MEMBER)
+    const allocation_pools = [{ start: '10.0.0.100', end: '10.0.0.200' }] // none of the addresses named below
+    const { networkId, subnetId } = await makeNetwork(cloud, MEMBER, { subnet: { allocation_pools } })
     const foreign = await makeNetwork(cloud, OTHER)
     const outside = await makeNetwork(cloud, ADMIN, { cidr: '172.24.4.0/24', network: { 'router:external': true } })
     const bare = (await cloud.must('POST', '/v2.0/networks', MEMBER, { network: {} })).network.id as string
@@ -142,6 +143,10 @@ describe('what compute asks of network', () => {
     assert.equal(seen.device_owner, 'compute:nova')
     assert.equal(seen.project_id, 'demo')
     assert.equal(seen.security_groups.length, 1)
+    for (let i = 0; i < 2; i++) await client.takeOffHost(demo, { portId: port.id })
+    assert.deepEqual(await client.portsOfDevice('server-1'), [{ id: port.id, status: 'DOWN', host: null }])
+    await client.bindPort(demo, { portId: port.id, ...device })
+    assert.deepEqual(await client.portsOfDevice('server-1'), [{ id: port.id, status: 'DOWN', host: 'h1' }])
     await client.unbindPort(demo, { portId: port.id })
     await client.unbindPort(demo, { portId: port.id })
     assert.deepEqual(await client.portStatuses([port.id]), { [port.id]: 'N/A' })
@@ -150,6 +155,7 @@ describe('what compute asks of network', () => {
     await client.deletePort(demo, { portId: port.id })
     await client.deletePort(demo, { portId: port.id })
     await client.unbindPort(demo, { portId: port.id })
+    await client.takeOffHost(demo, { portId: port.id })
     assert.deepEqual(await client.portStatuses([port.id]), { [port.id]: 'missing' })
     await assert.rejects(client.bindPort(demo, { portId: port.id, ...device }), (error) =>
       isFault(error, 'PortNotFound'),

@@ -193,7 +193,7 @@ describe('hosts', () => {
     )
     assert.equal(wired.gateway!.enableSnat, true)
     const { external } = await wantedBy(one)
-    assert.deepEqual(external, [{ id: externalId, gatewayCidr: '172.24.4.1/24' }])
+    assert.deepEqual(external, [{ id: externalId, gatewayCidrs: ['172.24.4.1/24'] }])
     assert.deepEqual((await wantedBy(two)).routers, [])
     assert.ok(cloud.events.some(({ name, portId }) => name === 'network-changed' && portId === id))
     const [vif] = await cloud.service.client.vifs([id])

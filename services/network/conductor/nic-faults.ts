@@ -16,6 +16,11 @@ const nicFaults = {
     ...conflict,
     say: () => 'Multiple possible networks found, use a Network ID to be more specific.',
   },
+  UnableToAutoAllocateNetwork: {
+    ...bad,
+    say: ({ projectId }: { projectId: string | null }) =>
+      `Unable to automatically allocate a network for project ${projectId}`,
+  },
   NetworkRequiresSubnet: {
     ...bad,
     say: ({ id }: Named) => `Network ${id} requires a subnet in order to boot instances on.`,
@@ -35,6 +40,7 @@ const nicFaults = {
     say: ({ address, deviceId }: { address: string; deviceId: string }) =>
       `Fixed IP address ${address} is already in use on instance ${deviceId}.`,
   },
+  NoMoreFixedIps: { ...bad, say: ({ id }: Named) => `No fixed IP addresses available for network: ${id}` },
   PortLimitExceeded: { status: 403, kind: '', say: () => 'Maximum number of ports exceeded' },
   NicSecurityGroupNotFound: {
     ...bad,

@@ -4,6 +4,7 @@ import { Fault, isFault } from '@kilonova/base/fault'
 import type { SqlBool } from 'kysely'
 import { sql } from 'kysely'
 import { canonical } from '../addresses.ts'
+import { outsideNetwork } from '../auto-allocated-topology/topology.ts'
 import type { PlannedNic, RequestedNetwork } from '../client.ts'
 import type { Network } from '../network.ts'
 import { tables } from '../network.ts'
@@ -24,14 +25,14 @@ export async function planNics(
   if (requested === 'none') return []
   const nics =
     requested === null || requested === 'auto' || requested.length === 0
-      ? await onlyNetwork(network, context)
+      ? await onlyNetwork(network, context, requested === 'auto')
       : await asRequested(network, context, requested)
   const toMake = nics.filter(({ portId }) => portId === null).length * count
   await checkPortQuota(network, context, toMake)
   return nics
 }
 
-const nicOn = (networkId: string): PlannedNic => ({
+export const nicOn = (networkId: string): PlannedNic => ({
   networkId,
   portId: null,
   fixedIp: null,
@@ -39,15 +40,27 @@ const nicOn = (networkId: string): PlannedNic => ({
   tag: null,
 })
 
-/** The one network that the project may use, if there is any. External ones do not count. */
-async function onlyNetwork(network: Network, context: RequestContext): Promise<PlannedNic[]> {
+/**
+ * The one network that the project may use, if there is any. External ones do not count. Throws when there is none,
+ * one is to be had, and cannot be had.
+ */
+async function onlyNetwork(network: Network, context: RequestContext, orAuto: boolean): Promise<PlannedNic[]> {
   const inner = (where: ReturnType<typeof usableNetworks>) => sql<SqlBool>`is_external = 0 and ${where}`
   const found = await findNetworks(network, inner(usableNetworks(context)))
   if (found.length > 1) throw fault('NetworkAmbiguous', {})
   const [only] = found
+  if (!only && orAuto) await requireOutside(network, context)
   if (!only) return []
   await requireSubnet(network, only.id)
   return [nicOn(only.id)]
+}
+
+async function requireOutside(network: Network, { projectId }: RequestContext): Promise<void> {
+  try {
+    await outsideNetwork(network)
+  } catch (error) {
+    throw isFault(error) ? fault('UnableToAutoAllocateNetwork', { projectId }, error) : error
+  }
 }
 
 async function requireSubnet(network: Network, id: string): Promise<void> {
@@ -115,7 +128,10 @@ async function networkOfSubnet(network: Network, subnetId: string | undefined): 
 
 type WantedAddress = Pick<RequestedNetwork, 'subnetId' | 'fixedIp'>
 
-/** The subnet is on the network, the address in the subnet, allowed there and free. */
+/**
+ * The subnet is on the network, the address in the subnet and free. Whether pools are enforced is decided where the
+ * port is made: a build fails with that reason, as Nova's does.
+ */
 async function checkAddress(network: Network, on: NetworkRow, { subnetId, fixedIp }: WantedAddress): Promise<void> {
   if (subnetId === undefined && fixedIp === undefined) return
   const port = { id: '', network_id: on.id, mac_address: '00:00:00:00:00:00', device_owner: 'compute:' }
@@ -123,8 +139,8 @@ async function checkAddress(network: Network, on: NetworkRow, { subnetId, fixedI
   try {
     chooseAddresses(network, port, await subnetsOf(network, [on.id]), [wanted])
   } catch (error) {
-    if (isFault(error)) throw new Fault({ ...error.toWire(), kind: '' }, error)
-    throw error
+    if (!isFault(error)) throw error
+    if (error.code !== 'InvalidIpForAllocationPools') throw new Fault({ ...error.toWire(), kind: '' }, error)
   }
   if (fixedIp === undefined) return
   const taken = await tables(network)

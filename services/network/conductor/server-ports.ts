@@ -1,5 +1,6 @@
 // Ports of servers: made, bound, given back and removed for compute. Each may be repeated.
 import type { RequestContext } from '@kilonova/base/context'
+import { isFault } from '@kilonova/base/fault'
 import { isDuplicate } from '@kilonova/store/store'
 import type { SqlBool } from 'kysely'
 import { sql } from 'kysely'
@@ -21,6 +22,7 @@ export async function createServerPort(network: Network, context: RequestContext
   try {
     await makeOrBind(network, context, port)
   } catch (error) {
+    if (isFault(error, 'IpAddressGenerationFailure')) throw nicFault('NoMoreFixedIps', { id: port.networkId }, error)
     // Another process was quicker: its port is ours.
     if (!isDuplicate(error)) throw error
     await makeOrBind(network, context, port)
@@ -80,8 +82,9 @@ export function bindServerPort(network: Network, port: PortDevice & { portId: st
 }
 
 async function bind(network: Network, row: PortRow, device: PortDevice): Promise<void> {
-  const { id, device_id, host } = row
-  if (device_id !== '' && device_id !== device.deviceId) throw fault('PortInUse', { id, deviceId: device_id })
+  const { id, network_id: networkId, device_id, host } = row
+  if (device_id !== '' && device_id !== device.deviceId)
+    throw fault('PortInUse', { id, networkId, deviceId: device_id })
   const isSame = host === device.host && row.vif_type === 'bridge' && device_id === device.deviceId
   if (isSame && row.device_owner === device.deviceOwner && row.hostname === device.hostname) return
   const { status, status_reason } = row
@@ -103,6 +106,14 @@ export function unbindServerPort(network: Network, portId: string): Promise<void
     const row = await findPort(network, portId)
     if (!row || (row.device_id === '' && row.host === null)) return
     await store(network, row, { ...UNBOUND, device_id: '', device_owner: '', hostname: null })
+  })
+}
+
+export function takeOffHost(network: Network, portId: string): Promise<void> {
+  return network.store.transaction(async () => {
+    await network.store.lock(`port ${portId}`)
+    const row = await findPort(network, portId)
+    if (row && row.host !== null) await store(network, row, UNBOUND)
   })
 }
 

@@ -9,7 +9,7 @@ import { tables } from '../network.ts'
 import { networkHostOf } from '../ports/binding.ts'
 import { findPort, groupsOf, portsWhere } from '../ports/rows.ts'
 import type { PortRow } from '../schema/tables.ts'
-import { gatewayCidrOf, wiredNetworks, wiredRouters } from './wired-networks.ts'
+import { gatewayCidrsOf, wiredNetworks, wiredRouters } from './wired-networks.ts'
 import { isWired, wiredGroups, wiredPorts } from './wired-ports.ts'
 
 /** The generation is read first: what is read after it is no older. */
@@ -67,8 +67,8 @@ export function networksOfRouter({ interfaces, gateway }: WiredRouter): string[]
 export function externalOf(networks: readonly WiredNetwork[], routers: readonly WiredRouter[]): ExternalNetwork[] {
   const used = new Set(routers.flatMap(({ gateway }) => gateway?.networkId ?? []))
   return networks.flatMap((wired) => {
-    const gatewayCidr = used.has(wired.id) ? gatewayCidrOf(wired) : null
-    return gatewayCidr === null ? [] : [{ id: wired.id, gatewayCidr }]
+    const gatewayCidrs = used.has(wired.id) ? gatewayCidrsOf(wired) : []
+    return gatewayCidrs.length === 0 ? [] : [{ id: wired.id, gatewayCidrs }]
   })
 }
 

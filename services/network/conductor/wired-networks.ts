@@ -66,10 +66,12 @@ function ownPort({ id, mac_address }: PortRow, fixedIps: ReadonlyMap<string, Fix
   }
 }
 
-/** Null for a network whose gateway, if it has one, is not this cloud's host. */
-export function gatewayCidrOf(wired: WiredNetwork): string | null {
-  const subnet = wired.subnets.find(({ ipVersion, gatewayIp }) => ipVersion === 4 && gatewayIp !== null)
-  return subnet ? `${subnet.gatewayIp}/${parseCidr(subnet.cidr)!.prefix}` : null
+/** The gateway addresses of the first subnet of each IP version that has one. */
+export function gatewayCidrsOf({ subnets }: WiredNetwork): string[] {
+  return ([4, 6] as const).flatMap((version) => {
+    const subnet = subnets.find(({ ipVersion, gatewayIp }) => ipVersion === version && gatewayIp !== null)
+    return subnet ? [`${subnet.gatewayIp}/${parseCidr(subnet.cidr)!.prefix}`] : []
+  })
 }
 
 /** The routers with these ids that exist and are up. */

@@ -10,6 +10,7 @@ const UPDATED = '2024-01-01T00:00:00-00:00'
 const EXTENSIONS: readonly (readonly [alias: string, name: string, description: string])[] = [
   ['agent', 'agent', 'The agent management extension.'],
   ['allowed-address-pairs', 'Allowed Address Pairs', 'Provides allowed address pairs.'],
+  ['auto-allocated-topology', 'Auto Allocated Topology Services', 'Auto Allocated Topology Services.'],
   ['availability_zone', 'Availability Zone', 'The availability zone extension.'],
   ['binding', 'Port Binding', 'Expose port bindings of a virtual port to external application.'],
   [

@@ -1,8 +1,8 @@
 // Bodies of floating IPs.
 import { nullable, uuid } from '@kilonova/api/fields'
+import type { Static } from '@kilonova/api/type'
+import { Type } from '@kilonova/api/type'
 import { closed } from '@kilonova/api/versions'
-import type { Static } from 'typebox'
-import { Type } from 'typebox'
 import { described, owned } from '../standard.ts'
 
 const address = Type.String({ maxLength: 64 })

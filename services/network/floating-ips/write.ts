@@ -98,7 +98,13 @@ function orAssociated(row: FloatingIpRow): (error: unknown) => never {
   return (error) => {
     if (!isDuplicate(error)) throw error
     const { floating_ip_address: address, floating_network_id: networkId } = row
-    const details = { address, networkId, portId: row.fixed_port_id ?? '', fixedIp: row.fixed_ip_address ?? '' }
+    const details = {
+      id: row.id,
+      address,
+      networkId,
+      portId: row.fixed_port_id ?? '',
+      fixedIp: row.fixed_ip_address ?? '',
+    }
     throw fault('FloatingIPPortAlreadyAssociated', details, error)
   }
 }

@@ -1,23 +1,23 @@
 // Bodies of networks.
-import { nullable } from '@kilonova/api/fields'
+import { convertedBoolean, convertedInteger, nullable } from '@kilonova/api/fields'
+import type { Static } from '@kilonova/api/type'
+import { Type } from '@kilonova/api/type'
 import { closed } from '@kilonova/api/versions'
-import type { Static } from 'typebox'
-import { Type } from 'typebox'
 import { named, owned } from '../standard.ts'
 
 const provider = {
   'provider:network_type': Type.Optional(Type.String()),
   'provider:physical_network': Type.Optional(nullable(Type.String())),
-  'provider:segmentation_id': Type.Optional(nullable(Type.Integer())),
+  'provider:segmentation_id': Type.Optional(nullable(convertedInteger())),
 }
 
 const fields = {
   ...named,
-  admin_state_up: Type.Optional(Type.Boolean()),
-  shared: Type.Optional(Type.Boolean()),
-  'router:external': Type.Optional(Type.Boolean()),
-  mtu: Type.Optional(Type.Integer({ minimum: 0 })),
-  port_security_enabled: Type.Optional(Type.Boolean()),
+  admin_state_up: Type.Optional(convertedBoolean()),
+  shared: Type.Optional(convertedBoolean()),
+  'router:external': Type.Optional(convertedBoolean()),
+  mtu: Type.Optional(convertedInteger({ least: 0 })),
+  port_security_enabled: Type.Optional(convertedBoolean()),
   ...provider,
 }
 

@@ -1,5 +1,6 @@
 // Networks made, changed and removed.
 import type { Call } from '@kilonova/api/route'
+import { LEAST_IPV6_MTU } from '../addresses.ts'
 import { fault } from '../faults.ts'
 import type { Network } from '../network.ts'
 import { isReferenceFault, tables } from '../network.ts'
@@ -7,7 +8,7 @@ import { checkQuota } from '../quota.ts'
 import type { NetworkRow } from '../schema/tables.ts'
 import { changed, checkRevision, flag, newStandard, ownerOf } from '../standard.ts'
 import { removeTags } from '../tags.ts'
-import { getNetwork } from './rows.ts'
+import { getNetwork, subnetsOf } from './rows.ts'
 import type { NetworkChange, NewNetwork } from './schema.ts'
 
 const PRIVILEGED = ['shared', 'router:external'] as const
@@ -50,8 +51,21 @@ function mtuOf({ options }: Network, asked = 0): number {
   return asked
 }
 
+/** IPv6 does not work below its least MTU. */
+async function mtuFor(network: Network, id: string, asked: number): Promise<number> {
+  const mtu = mtuOf(network, asked)
+  if (mtu >= LEAST_IPV6_MTU) return mtu
+  const subnets = await subnetsOf(network, [id])
+  if (subnets.some(({ ip_version }) => ip_version === 6)) {
+    throw fault('NetworkMTUSubnetConflict', { id, least: LEAST_IPV6_MTU })
+  }
+  return mtu
+}
+
 function checkRights(call: Call, rule: 'create_network' | 'update_network', item: NetworkChange): void {
-  for (const name of PRIVILEGED) if (item[name] !== undefined) call.require(`${rule}:${name}`)
+  // What a new network would be without being asked for is everybody's.
+  const asksFor = (value: boolean | undefined): boolean => value !== undefined && (value || rule !== 'create_network')
+  for (const name of PRIVILEGED) if (asksFor(item[name])) call.require(`${rule}:${name}`)
   const type = item['provider:network_type']
   const physical = item['provider:physical_network']
   const segment = item['provider:segmentation_id']
@@ -82,7 +96,7 @@ export function updateNetwork(network: Network, call: Call, item: NetworkChange)
       ...(item.admin_state_up === undefined ? {} : { admin_state_up: flag(item.admin_state_up) }),
       ...(item.shared === undefined ? {} : { shared: flag(item.shared) }),
       ...(item['router:external'] === undefined ? {} : { is_external: flag(item['router:external']) }),
-      ...(item.mtu === undefined ? {} : { mtu: mtuOf(network, item.mtu) }),
+      ...(item.mtu === undefined ? {} : { mtu: await mtuFor(network, id, item.mtu) }),
       ...(item.port_security_enabled === undefined ? {} : { port_security_enabled: flag(item.port_security_enabled) }),
     }
     await tables(network).updateTable('network_networks').set(change).where('id', '=', id).execute()
@@ -143,13 +157,13 @@ async function refusePorts(network: Network, id: string): Promise<void> {
     .select('id')
     .where('network_id', '=', id)
     .where('device_owner', '!=', 'network:dhcp')
-    .limit(1)
+    .orderBy('id')
     .execute()
-  if (rows[0]) throw inUse(id, undefined, rows[0].id)
+  if (rows.length > 0) throw inUse(id, undefined, rows.map((row) => row.id).join(','))
 }
 
-function inUse(id: string, cause?: unknown, portId?: string): Error {
-  const named = portId === undefined ? '' : `, id for these ports is ${portId}`
+function inUse(id: string, cause?: unknown, portIds?: string): Error {
+  const named = portIds === undefined ? '' : `, id for these ports is: ${portIds}`
   const why = `There are one or more ports still in use on the network${named}.`
   return fault('NetworkInUse', { id, why }, cause)
 }

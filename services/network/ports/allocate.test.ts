@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { it } from 'node:test'
+import { describe, it } from 'node:test'
 import type { Store } from '@kilonova/store/store'
 import { onBothStores } from '@kilonova/store/testing'
 import { networkSchema } from '../schema/network-schema.ts'
@@ -131,44 +131,63 @@ it('refuses addresses that a host cannot have', () =>
     assert.equal(await asked({ subnet_id: subnetId, ip_address: '10.9.9.9' }), '400 InvalidIpForSubnet')
     assert.equal(await asked({ subnet_id: subnetId, ip_address: '10.0.0.255' }), '400 InvalidIpForSubnet')
     assert.equal(await asked({ subnet_id: subnetId, ip_address: '10.0.0.0' }), '400 InvalidIpForSubnet')
-    assert.equal(await asked({ ip_address: 'nonsense' }), '400 InvalidInput')
+    assert.equal(await asked({ ip_address: 'nonsense' }), '400 HTTPBadRequest')
     assert.equal(await asked({}), '400 InvalidInput')
-    assert.equal(await asked({ subnet_id: networkId }), '400 InvalidInput')
+    assert.equal(await asked({ subnet_id: networkId }), '404 SubnetNotFound')
     assert.equal(await asked({ ip_address: '10.0.0.1' }), '201 ', 'the gateway is free until a router takes it')
   }))
 
-it('takes addresses outside the pools unless told not to', async () => {
+describe('addresses outside the pools of their subnet', () => {
   const subnet = {
+    enable_dhcp: false,
     allocation_pools: [
       { start: '10.0.0.100', end: '10.0.0.150' },
       { start: '10.0.0.180', end: '10.0.0.200' },
     ],
   }
-  await inCloud(async (cloud) => {
-    const { networkId } = await makeNetwork(cloud, MEMBER, { subnet })
-    assert.equal((await portOn(cloud, networkId, { fixed_ips: [{ ip_address: '10.0.0.64' }] })).status, 201)
-  })
-  await inCloud(
-    async (cloud) => {
-      const { networkId, subnetId } = await makeNetwork(cloud, MEMBER, { subnet })
-      const refused = await portOn(cloud, networkId, { fixed_ips: [{ ip_address: '10.0.0.64' }] })
+  const enforced = (work: (cloud: TestCloud, made: { networkId: string; subnetId: string }) => Promise<void>) =>
+    inCloud(async (cloud) => work(cloud, await makeNetwork(cloud, MEMBER, { subnet })), {
+      allocation_pools_enforced: true,
+    })
+  const at = (cloud: TestCloud, networkId: string, ip_address: string) =>
+    portOn(cloud, networkId, { fixed_ips: [{ ip_address }] })
+
+  it('seed-8.5.9-1: are refused by name where pools are enforced', () =>
+    enforced(async (cloud, { networkId, subnetId }) => {
+      const refused = await at(cloud, networkId, '10.0.0.64')
       assert.equal(`${refused.status} ${typeOf(refused)}`, '400 InvalidIpForAllocationPools')
       const { message } = refused.body.NeutronError
       for (const part of ['10.0.0.64', subnetId, '10.0.0.100-10.0.0.150', '10.0.0.180-10.0.0.200'])
         assert.ok(message.includes(part), message)
-      const taken = new Set(
-        (await cloud.must('GET', '/v2.0/ports', ADMIN)).ports.map(
-          (port: { fixed_ips: { ip_address: string }[] }) => port.fixed_ips[0]!.ip_address,
-        ),
-      )
-      for (const ip_address of ['10.0.0.100', '10.0.0.150', '10.0.0.190', '10.0.0.200']) {
-        const status = taken.has(ip_address) ? 409 : 201 // the DHCP server may have it
-        assert.equal((await portOn(cloud, networkId, { fixed_ips: [{ ip_address }] })).status, status)
-      }
+      assert.equal((await at(cloud, networkId, '10.0.0.120')).status, 201)
+    }))
+
+  it('seed-8.5.9-2: begin before the first and after the last address of a pool', () =>
+    enforced(async (cloud, { networkId }) => {
+      const asked = ['10.0.0.99', '10.0.0.100', '10.0.0.150', '10.0.0.151']
+      const statuses: number[] = []
+      for (const address of asked) statuses.push((await at(cloud, networkId, address)).status)
+      assert.deepEqual(statuses, [400, 201, 201, 400])
+    }))
+
+  it('seed-8.5.9-3: are not those of another pool of the subnet', () =>
+    enforced(async (cloud, { networkId }) => {
+      assert.equal((await at(cloud, networkId, '10.0.0.190')).status, 201)
+      assert.equal((await at(cloud, networkId, '10.0.0.160')).status, 400)
+    }))
+
+  it('seed-8.5.9-4: are what a router may have', () =>
+    enforced(async (cloud, { subnetId }) => {
       await makeRouter(cloud, MEMBER, subnetId)
-    },
-    { allocation_pools_enforced: true },
-  )
+      const { ports } = await cloud.must('GET', '/v2.0/ports?device_owner=network:router_interface', ADMIN)
+      assert.equal(ports[0].fixed_ips[0].ip_address, '10.0.0.1')
+    }))
+
+  it('seed-8.5.9-5: are as good as others where pools are not enforced', () =>
+    inCloud(async (cloud) => {
+      const { networkId } = await makeNetwork(cloud, MEMBER, { subnet })
+      assert.equal((await at(cloud, networkId, '10.0.0.64')).status, 201)
+    }))
 })
 
 it('gives a port one address of each version, and its own where hosts make theirs', () =>
@@ -206,6 +225,72 @@ it('gives ports that are there the address of a subnet where hosts make theirs',
     const after = await cloud.must('GET', `/v2.0/ports/${body.port.id}`, MEMBER)
     assert.equal(after.port.fixed_ips.length, 1)
   }))
+
+describe('subnets where hosts make their addresses', () => {
+  const SLAAC = { ipv6_address_mode: 'slaac', ipv6_ra_mode: 'slaac' }
+  const mac_address = 'fa:16:3e:33:44:55'
+  const own = 'fd00:2::f816:3eff:fe33:4455'
+  const dual = (
+    work: (cloud: TestCloud, made: { networkId: string; subnetId: string; slaac: string }) => Promise<void>,
+  ) =>
+    inCloud(async (cloud) => {
+      const made = await makeNetwork(cloud, MEMBER)
+      const subnet = { network_id: made.networkId, ip_version: 6, cidr: 'fd00:2::/64', ...SLAAC }
+      const v6 = await cloud.must('POST', '/v2.0/subnets', MEMBER, { subnet })
+      await work(cloud, { ...made, slaac: v6.subnet.id })
+    })
+  const addresses = (port: { fixed_ips: { ip_address: string }[] }) =>
+    port.fixed_ips.map(({ ip_address }) => ip_address)
+
+  it('give one to a port that asks for other addresses only', () =>
+    dual(async (cloud, { networkId, subnetId, slaac }) => {
+      const asked = [{ subnet_id: subnetId, ip_address: '10.0.0.9' }]
+      const { port } = (await portOn(cloud, networkId, { mac_address, fixed_ips: asked })).body
+      assert.deepEqual(addresses(port), ['10.0.0.9', own])
+      const named = await portOn(cloud, networkId, { fixed_ips: [{ subnet_id: slaac }] })
+      assert.equal(addresses(named.body.port).length, 1)
+      assert.deepEqual(addresses((await portOn(cloud, networkId, { fixed_ips: [] })).body.port), [])
+    }))
+
+  it('keep it for a port whose other addresses change', () =>
+    dual(async (cloud, { networkId, slaac }) => {
+      const { id } = (await portOn(cloud, networkId, { mac_address })).body.port
+      const put = async (port: object) => {
+        const reply = await cloud.ask('PUT', `/v2.0/ports/${id}`, MEMBER, { port })
+        return reply.status === 200 ? addresses(reply.body.port) : typeOf(reply)
+      }
+      assert.deepEqual(await put({ fixed_ips: [{ ip_address: '10.0.0.7' }] }), ['10.0.0.7', own])
+      assert.deepEqual(await put({ fixed_ips: [{ ip_address: own }, { ip_address: '10.0.0.8' }] }), ['10.0.0.8', own])
+      assert.deepEqual(await put({ fixed_ips: [{ subnet_id: slaac }] }), [own])
+      assert.deepEqual(await put({ fixed_ips: [] }), [own])
+    }))
+
+  it('give another one to a port whose MAC changes', () =>
+    dual(async (cloud, { networkId }) => {
+      const { port } = (await portOn(cloud, networkId, { mac_address, fixed_ips: [{ ip_address: '10.0.0.9' }] })).body
+      const change = { port: { mac_address: 'fa:16:3e:00:00:07' } }
+      const after = await cloud.must('PUT', `/v2.0/ports/${port.id}`, MEMBER, change)
+      assert.deepEqual(addresses(after.port), ['10.0.0.9', 'fd00:2::f816:3eff:fe00:7'])
+    }))
+
+  it('take no other address from anybody', () =>
+    dual(async (cloud, { networkId, slaac }) => {
+      const asked = { fixed_ips: [{ subnet_id: slaac, ip_address: 'fd00:2::5' }] }
+      const refused = await portOn(cloud, networkId, asked)
+      assert.equal(`${refused.status} ${typeOf(refused)}`, '400 AllocationOnAutoAddressSubnet')
+      const sentence = `IPv6 address fd00:2::5 cannot be directly assigned to a port on subnet ${slaac} as the subnet is configured for automatic addresses`
+      assert.equal(refused.body.NeutronError.message, sentence)
+    }))
+
+  it('are also those that only routers speak of', () =>
+    inCloud(async (cloud) => {
+      const { networkId } = await makeNetwork(cloud, MEMBER)
+      const subnet = { network_id: networkId, ip_version: 6, cidr: 'fd00:2::/64', ipv6_ra_mode: 'slaac' }
+      await cloud.must('POST', '/v2.0/subnets', MEMBER, { subnet })
+      const { port } = (await portOn(cloud, networkId, { mac_address })).body
+      assert.equal(addresses(port).at(-1), own)
+    }))
+})
 
 it('finds a free address in a large pool that is nearly full', () =>
   inCloud(

@@ -1,12 +1,12 @@
 // Addresses for ports. Whoever inserts the row of an address has it: no lock, no doubles, on either database.
-import type { Range } from '../addresses.ts'
+import type { Address, Range } from '../addresses.ts'
 import { eui64, formatAddress, holds, hostRange, parseAddress, randomBelow } from '../addresses.ts'
 import { fault } from '../faults.ts'
 import type { Network } from '../network.ts'
 import { isReferenceFault, tables } from '../network.ts'
 import type { PortRow, SubnetRow } from '../schema/tables.ts'
 import type { SubnetParts } from './subnet-parts.ts'
-import { poolText, subnetParts } from './subnet-parts.ts'
+import { isAutomatic, poolText, subnetParts } from './subnet-parts.ts'
 
 export interface FixedIp {
   subnet_id: string
@@ -29,6 +29,19 @@ interface Choice {
 
 const RANDOM_TRIES = 8
 
+/** Throws SubnetNotFound for one that no network has. */
+export async function requireSubnets(
+  network: Network,
+  subnets: readonly SubnetRow[],
+  wanted: readonly WantedIp[],
+): Promise<void> {
+  for (const { subnet_id: id } of wanted) {
+    if (id === undefined || subnets.some((row) => row.id === id)) continue
+    const query = tables(network).selectFrom('network_subnets').select('id').where('id', '=', id)
+    if (!(await query.executeTakeFirst())) throw fault('SubnetNotFound', { id })
+  }
+}
+
 /** Which subnets and addresses a request means. Throws for what cannot be. */
 export function chooseAddresses(
   network: Network,
@@ -42,7 +55,7 @@ export function chooseAddresses(
   const choices = wanted.map((one) => chooseOne(network, port, parts, one))
   const named = choices.flatMap(({ subnet, value }) => (value === null ? [] : formatAddress(subnet.version, value)))
   const twice = named.find((address, index) => named.indexOf(address) !== index)
-  if (twice) throw fault('InvalidInput', { message: `Duplicate IP address '${twice}'` })
+  if (twice) throw fault('InvalidAttribute', { name: 'fixed_ips', reason: `Duplicate IP address '${twice}'` })
   return choices
 }
 
@@ -53,7 +66,7 @@ function chooseOne(network: Network, port: ForPort, parts: readonly SubnetParts[
   }
   const address = ip_address === undefined ? undefined : parseAddress(ip_address)
   if (ip_address !== undefined && !address) {
-    throw fault('InvalidInput', { message: `'${ip_address}' is not a valid IP address` })
+    throw fault('InvalidAttribute', { name: 'fixed_ips', reason: `'${ip_address}' is not a valid IP address` })
   }
   const subnet = subnet_id === undefined ? undefined : parts.find(({ row }) => row.id === subnet_id)
   if (subnet_id !== undefined && !subnet) {
@@ -61,10 +74,18 @@ function chooseOne(network: Network, port: ForPort, parts: readonly SubnetParts[
     throw fault('InvalidInput', { message })
   }
   if (!address) return { subnet: subnet!, value: subnet!.isAutomatic ? eui64(subnet!.cidr, port.mac_address) : null }
-  const home = subnet ?? parts.find(({ cidr }) => holds(cidr, address))
+  const home = subnet ?? parts.find((part) => isHost(part, port, address))
   if (!home) throw fault('InvalidIpForNetwork', { address: ip_address! })
   checkAddress(network, port, home, { text: ip_address!, ...address })
   return { subnet: home, value: address.value }
+}
+
+const isRouter = ({ device_owner }: ForPort): boolean => device_owner.startsWith('network:router')
+
+/** The first and the last address of an IPv4 subnet are no host's, but a router may have them. */
+function isHost({ cidr }: Pick<SubnetParts, 'cidr'>, port: ForPort, address: Address): boolean {
+  const hosts = isRouter(port) ? { start: cidr.first, end: cidr.last } : hostRange(cidr)
+  return holds(cidr, address) && within(hosts, address.value)
 }
 
 function checkAddress(
@@ -74,20 +95,25 @@ function checkAddress(
   address: { text: string; version: 4 | 6; value: bigint },
 ): void {
   const isOwn = /^network:(router|dhcp)/.test(port.device_owner)
-  const isRouter = port.device_owner.startsWith('network:router')
-  const hosts = isRouter ? { start: cidr.first, end: cidr.last } : hostRange(cidr)
-  if (!holds(cidr, address) || !within(hosts, address.value)) {
-    throw fault('InvalidIpForSubnet', { address: address.text })
-  }
-  if (isAutomatic && !isRouter && address.value !== eui64(cidr, port.mac_address)) {
-    const message = `IPv6 address ${address.text} can not be directly assigned to a port on subnet ${row.id} since the subnet is configured for automatic addresses`
-    throw fault('InvalidInput', { message })
+  if (!isHost({ cidr }, port, address)) throw fault('InvalidIpForSubnet', { address: address.text })
+  if (isAutomatic && !isRouter(port) && address.value !== eui64(cidr, port.mac_address)) {
+    throw fault('AllocationOnAutoAddressSubnet', { address: address.text, subnetId: row.id })
   }
   const isPooled = isOwn || isAutomatic || pools.some((pool) => within(pool, address.value))
   if (options.allocation_pools_enforced && !isPooled) {
     const texts = pools.map((pool) => poolText(version, pool))
     throw fault('InvalidIpForAllocationPools', { address: address.text, subnetId: row.id, pools: texts })
   }
+}
+
+/** A port that asks for addresses still gets its own one in each subnet where hosts make theirs. */
+export function withAutomatic(port: ForPort, subnets: readonly SubnetRow[], choices: readonly Choice[]): Choice[] {
+  if (/^network:(router_interface|floatingip)/.test(port.device_owner)) return [...choices]
+  const missing = subnets.filter((row) => isAutomatic(row) && !choices.some(({ subnet }) => subnet.row.id === row.id))
+  return [
+    ...choices,
+    ...missing.map(subnetParts).map((subnet) => ({ subnet, value: eui64(subnet.cidr, port.mac_address) })),
+  ]
 }
 
 const within = ({ start, end }: Range, value: bigint): boolean => start <= value && value <= end

@@ -43,7 +43,7 @@ export function macOf(asked: string): string {
   const mac = asked.toLowerCase()
   const isGroup = (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1
   if (isGroup || mac === '00:00:00:00:00:00') {
-    throw fault('InvalidInput', { message: `'${asked}' is not the MAC address of one device` })
+    throw fault('InvalidAttribute', { name: 'mac_address', reason: `'${asked}' is not a valid MAC address` })
   }
   return mac
 }
@@ -52,7 +52,10 @@ export function macOf(asked: string): string {
 export function pairsOf({ options }: Network, mac: string, asked: PortChange['allowed_address_pairs']): AddressPair[] {
   const pairs = (asked ?? []).map(({ ip_address, mac_address }) => {
     const address = canonical(ip_address)
-    if (address === undefined) throw fault('InvalidInput', { message: `'${ip_address}' is not a valid IP address` })
+    if (address === undefined) {
+      const reason = `'${ip_address}' is not a valid IP address`
+      throw fault('InvalidAttribute', { name: 'allowed_address_pairs', reason })
+    }
     return { ip_address: address, ...(mac_address ? { mac_address: macOf(mac_address) } : {}) }
   })
   const most = options.max_allowed_address_pair

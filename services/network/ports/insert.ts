@@ -7,7 +7,7 @@ import type { NetworkRow, PortRow } from '../schema/tables.ts'
 import { newStandard } from '../standard.ts'
 import { removeTags } from '../tags.ts'
 import type { FixedIp, WantedIp } from './allocate.ts'
-import { chooseAddresses, takeChosen, takeDefault } from './allocate.ts'
+import { chooseAddresses, requireSubnets, takeChosen, takeDefault, withAutomatic } from './allocate.ts'
 import { groupsOf } from './rows.ts'
 
 export interface NewPortRow extends Partial<Omit<PortRow, 'network_id' | 'project_id'>> {
@@ -30,8 +30,10 @@ const MAC_TRIES = 16
 export async function insertPort(network: Network, on: NetworkRow, wanted: NewPortRow): Promise<InsertedPort> {
   const row = await insertRow(network, on, wanted)
   const subnets = await subnetsOf(network, [on.id])
-  const fixedIps = wanted.fixedIps
-    ? await takeChosen(network, row, chooseAddresses(network, row, subnets, wanted.fixedIps))
+  await requireSubnets(network, subnets, wanted.fixedIps ?? [])
+  const choices = wanted.fixedIps && chooseAddresses(network, row, subnets, wanted.fixedIps)
+  const fixedIps = choices
+    ? await takeChosen(network, row, choices.length > 0 ? withAutomatic(row, subnets, choices) : [])
     : await takeDefault(network, row, subnets, wanted.versions)
   await joinGroups(network, row.id, wanted.securityGroupIds ?? [])
   return { row, fixedIps }

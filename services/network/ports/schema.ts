@@ -1,8 +1,8 @@
 // Bodies of ports.
-import { nullable, oneOf, uuid } from '@kilonova/api/fields'
+import { convertedBoolean, nullable, oneOf, uuid } from '@kilonova/api/fields'
+import type { Static } from '@kilonova/api/type'
+import { Type } from '@kilonova/api/type'
 import { closed } from '@kilonova/api/versions'
-import type { Static } from 'typebox'
-import { Type } from 'typebox'
 import { named, owned } from '../standard.ts'
 
 const MAC = '^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$'
@@ -29,14 +29,14 @@ const DhcpOption = Type.Object(
 
 const fields = {
   ...named,
-  admin_state_up: Type.Optional(Type.Boolean()),
+  admin_state_up: Type.Optional(convertedBoolean()),
   mac_address: Type.Optional(nullable(Type.String({ pattern: MAC }))),
   fixed_ips: Type.Optional(nullable(Type.Array(FixedIp))),
   device_id: Type.Optional(Type.String({ maxLength: 255 })),
   device_owner: Type.Optional(Type.String({ maxLength: 255 })),
   security_groups: Type.Optional(nullable(Type.Array(uuid()))),
   allowed_address_pairs: Type.Optional(nullable(Type.Array(AddressPair))),
-  port_security_enabled: Type.Optional(Type.Boolean()),
+  port_security_enabled: Type.Optional(convertedBoolean()),
   extra_dhcp_opts: Type.Optional(nullable(Type.Array(DhcpOption, { maxItems: 20 }))),
   'binding:host_id': Type.Optional(nullable(Type.String({ maxLength: 255 }))),
   'binding:vnic_type': Type.Optional(oneOf(['normal'])),

@@ -29,8 +29,10 @@ export function subnetParts(row: SubnetRow): SubnetParts {
   }
 }
 
-export function isAutomatic({ ipv6_address_mode }: Pick<SubnetRow, 'ipv6_address_mode'>): boolean {
-  return ipv6_address_mode === 'slaac' || ipv6_address_mode === 'dhcpv6-stateless'
+type Modes = Pick<SubnetRow, 'ipv6_address_mode' | 'ipv6_ra_mode'>
+
+export function isAutomatic({ ipv6_address_mode, ipv6_ra_mode }: Modes): boolean {
+  return [ipv6_address_mode, ipv6_ra_mode].some((mode) => mode === 'slaac' || mode === 'dhcpv6-stateless')
 }
 
 function rangeOf({ start, end }: Pool): Range {

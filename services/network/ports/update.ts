@@ -8,7 +8,7 @@ import { subnetsOf } from '../networks/rows.ts'
 import type { PortRow } from '../schema/tables.ts'
 import { changed, checkRevision, flag } from '../standard.ts'
 import type { FixedIp, WantedIp } from './allocate.ts'
-import { chooseAddresses, takeChosen } from './allocate.ts'
+import { chooseAddresses, requireSubnets, takeChosen, withAutomatic } from './allocate.ts'
 import type { Binding } from './binding.ts'
 import { bindingTo, UNBOUND } from './binding.ts'
 import { checkRights, checkSecurity, dhcpOptionsOf, macOf, pairsOf } from './check.ts'
@@ -16,6 +16,7 @@ import { checkedGroups } from './create.ts'
 import { joinGroups, removePort } from './insert.ts'
 import { fixedIpsOf, getPort, groupsOf } from './rows.ts'
 import type { PortChange } from './schema.ts'
+import { isAutomatic } from './subnet-parts.ts'
 
 export function updatePort(network: Network, call: Call, asked: PortChange): Promise<PortRow> {
   const id = call.params['id']!
@@ -37,11 +38,11 @@ async function networkOf(network: Network, { network_id }: PortRow): Promise<{ p
 async function changePort(network: Network, call: Call, row: PortRow, asked: PortChange): Promise<PortRow> {
   const change = await columnsOf(network, row, asked)
   const before = await partsOf(network, row.id)
-  if (change.mac_address !== row.mac_address) await changeMac(network, row, change.mac_address)
+  const hasOtherMac = change.mac_address !== row.mac_address
+  if (hasOtherMac) await changeMac(network, row, change.mac_address)
   const moved = { ...row, ...change }
-  const fixedIps = asked.fixed_ips
-    ? await changeAddresses(network, moved, before.fixedIps, asked.fixed_ips)
-    : before.fixedIps
+  const wanted = asked.fixed_ips ?? (hasOtherMac ? before.fixedIps : undefined)
+  const fixedIps = wanted ? await changeAddresses(network, moved, before.fixedIps, wanted) : before.fixedIps
   const groups =
     asked.security_groups === undefined
       ? before.groups
@@ -63,7 +64,7 @@ async function changePort(network: Network, call: Call, row: PortRow, asked: Por
 async function columnsOf(network: Network, row: PortRow, asked: PortChange) {
   const mac_address = asked.mac_address ? macOf(asked.mac_address) : row.mac_address
   if (mac_address !== row.mac_address && row.host !== null) {
-    throw fault('PortBound', { id: row.id, vifType: row.vif_type })
+    throw fault('PortBound', { id: row.id, vifType: row.vif_type, before: row.mac_address, after: mac_address })
   }
   const { name, description, device_id, device_owner, admin_state_up, port_security_enabled } = asked
   const pairs = asked.allowed_address_pairs
@@ -109,7 +110,7 @@ async function changeMac(network: Network, row: PortRow, mac: string): Promise<v
   if (other) throw fault('MacAddressInUse', { id: row.network_id, mac })
 }
 
-/** Keeps what is asked for and there, frees the rest, takes what is new. */
+/** Keeps what is asked for and there, frees the rest, takes what is new. Addresses that come of the MAC always stay. */
 async function changeAddresses(
   network: Network,
   row: PortRow,
@@ -117,6 +118,7 @@ async function changeAddresses(
   asked: readonly WantedIp[],
 ): Promise<FixedIp[]> {
   const subnets = await subnetsOf(network, [row.network_id])
+  await requireSubnets(network, subnets, asked)
   const left = [...before]
   const wanted = asked.map((one): WantedIp => {
     const index = left.findIndex((ip) => fits(ip, one))
@@ -125,7 +127,17 @@ async function changeAddresses(
   await freeFloating(network, row, left)
   const db = tables(network)
   await db.deleteFrom('network_ip_allocations').where('port_id', '=', row.id).execute()
-  return takeChosen(network, row, chooseAddresses(network, row, subnets, wanted))
+  if (before.length === 0 && wanted.length === 0) return []
+  const automatic = subnets.filter(isAutomatic).map(({ id }) => id)
+  const isMade = (one: WantedIp): boolean =>
+    automatic.includes(one.subnet_id ?? '') && before.some(({ ip_address }) => ip_address === one.ip_address)
+  const choices = chooseAddresses(
+    network,
+    row,
+    subnets,
+    wanted.filter((one) => !isMade(one)),
+  )
+  return takeChosen(network, row, withAutomatic(row, subnets, choices))
 }
 
 function fits(ip: FixedIp, { subnet_id, ip_address }: WantedIp): boolean {

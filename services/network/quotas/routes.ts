@@ -1,15 +1,16 @@
 // /v2.0/quotas: what a project may have.
+import { convertedBoolean, convertedInteger } from '@kilonova/api/fields'
 import type { Call } from '@kilonova/api/route'
+import type { Static } from '@kilonova/api/type'
+import { Type } from '@kilonova/api/type'
 import { closed } from '@kilonova/api/versions'
-import type { Static } from 'typebox'
-import { Type } from 'typebox'
 import type { Network } from '../network.ts'
 import { tables } from '../network.ts'
 import type { Limits, QuotaName } from '../quota.ts'
 import { defaultLimits, limitsOf, quotaNames, usedBy } from '../quota.ts'
 import { route } from '../route.ts'
 
-const limit = Type.Optional(Type.Integer({ minimum: -1, maximum: 0x7fffffff }))
+const limit = Type.Optional(convertedInteger({ least: -1, most: 0x7fffffff }))
 const Quota = Type.Object(
   {
     network: limit,
@@ -21,7 +22,7 @@ const Quota = Type.Object(
     security_group_rule: limit,
     project_id: Type.Optional(Type.String()),
     tenant_id: Type.Optional(Type.String()),
-    force: Type.Optional(Type.Boolean()),
+    force: Type.Optional(convertedBoolean()),
   },
   closed,
 )

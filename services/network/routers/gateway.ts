@@ -29,6 +29,9 @@ export async function setGateway(
   info: GatewayInfo | null,
 ): Promise<RouterRow> {
   const networkId = info?.network_id
+  if (info && networkId === undefined && Object.keys(info).length > 0) {
+    throw fault('InvalidAttribute', { name: 'external_gateway_info', reason: 'It names no network_id' })
+  }
   if (!info || networkId === undefined) return clearGateway(network, router)
   const on = await getNetwork(network, call.context, networkId)
   if (on.is_external === 0) throw notExternal(networkId)

@@ -92,7 +92,8 @@ async function addPort(network: Network, call: Call, router: RouterRow, portId: 
   await network.store.lock(`port ${portId}`)
   const port = await getPort(network, call.context, portId)
   call.require('update_port', { projectId: port.project_id })
-  if (port.device_id !== '') throw fault('PortInUse', { id: portId, deviceId: port.device_id })
+  if (port.device_id !== '')
+    throw fault('PortInUse', { id: portId, networkId: port.network_id, deviceId: port.device_id })
   const ips = (await fixedIpsOf(network, [portId])).get(portId)!
   if (ips.length === 0) throw fault('BadRouterRequest', { message: 'Router port must have at least one fixed IP' })
   const subnets = await Promise.all(ips.map(({ subnet_id }) => getSubnet(network, call.context, subnet_id)))
@@ -142,7 +143,7 @@ function legFor({ id }: RouterRow, legs: readonly Leg[], { subnet_id, port_id }:
     if (!leg) throw fault('RouterInterfaceNotFound', { id, portId: port_id })
     const isOther =
       subnet_id !== undefined && !legs.some((one) => one.port.id === port_id && one.subnet.id === subnet_id)
-    if (isOther) throw fault('BadRouterRequest', { message: `Port ${port_id} is not on subnet ${subnet_id}` })
+    if (isOther) throw fault('SubnetMismatchForPort', { portId: port_id, subnetId: subnet_id! })
     return leg
   }
   const leg = legs.find(({ subnet }) => subnet.id === subnet_id)

@@ -1,8 +1,8 @@
 // Bodies of routers.
-import { nullable, uuid } from '@kilonova/api/fields'
+import { convertedBoolean, nullable, uuid } from '@kilonova/api/fields'
+import type { Static } from '@kilonova/api/type'
+import { Type } from '@kilonova/api/type'
 import { closed } from '@kilonova/api/versions'
-import type { Static } from 'typebox'
-import { Type } from 'typebox'
 import { named, owned } from '../standard.ts'
 
 const address = Type.String({ maxLength: 64 })
@@ -12,7 +12,7 @@ const Routes = Type.Array(Route)
 const Gateway = Type.Object(
   {
     network_id: Type.Optional(uuid()),
-    enable_snat: Type.Optional(Type.Boolean()),
+    enable_snat: Type.Optional(convertedBoolean()),
     external_fixed_ips: Type.Optional(
       Type.Array(Type.Object({ subnet_id: Type.Optional(uuid()), ip_address: Type.Optional(address) }, closed)),
     ),
@@ -22,7 +22,7 @@ const Gateway = Type.Object(
 
 const fields = {
   ...named,
-  admin_state_up: Type.Optional(Type.Boolean()),
+  admin_state_up: Type.Optional(convertedBoolean()),
   external_gateway_info: Type.Optional(nullable(Gateway)),
 }
 

@@ -7,6 +7,7 @@ import { tables } from '../network.ts'
 import { checkQuota } from '../quota.ts'
 import type { RouterRow } from '../schema/tables.ts'
 import { changed, checkRevision, flag, newStandard, ownerOf, parsed } from '../standard.ts'
+import { routesOf } from '../subnets/check.ts'
 import { removeTags } from '../tags.ts'
 import { checkGatewayRights, setGateway } from './gateway.ts'
 import { addressesOf, getRouter, legsOf } from './rows.ts'
@@ -54,7 +55,7 @@ export function updateRouter(network: Network, call: Call, asked: RouterChange):
       name: name ?? row.name,
       description: description ?? row.description,
       admin_state_up: admin_state_up === undefined ? row.admin_state_up : flag(admin_state_up),
-      ...(routes === undefined ? {} : { routes_json: await routesOf(network, row, routes ?? []) }),
+      ...(routes === undefined ? {} : { routes_json: await checkedRoutes(network, row, routes ?? []) }),
     }
   })
 }
@@ -72,7 +73,7 @@ export function changeRoutes(
     const isNamed = (route: ExtraRoute): boolean => named.some((one) => keyOf(one) === keyOf(route))
     const kept = before.filter((route) => !isNamed(route))
     const wanted = rule === 'add_extraroutes' ? [...kept, ...named] : kept
-    return { ...row, routes_json: await routesOf(network, row, wanted) }
+    return { ...row, routes_json: await checkedRoutes(network, row, wanted) }
   })
 }
 
@@ -104,26 +105,23 @@ function normalized({ destination, nexthop }: ExtraRoute): ExtraRoute {
 }
 
 /** The routes as they are kept: each next hop is a neighbour of the router. */
-async function routesOf(network: Network, { id }: RouterRow, asked: readonly ExtraRoute[]): Promise<string> {
+async function checkedRoutes(network: Network, { id }: RouterRow, asked: readonly ExtraRoute[]): Promise<string> {
   const most = network.options.max_routes
   if (asked.length > most) throw fault('RoutesExhausted', { id, most })
-  const routes = asked.map(normalized)
+  const routes = routesOf('routes', asked)
   const legs = await addressesOf(network, id)
   for (const route of routes) {
     const refuse = (why: string): never => {
       throw fault('InvalidRoutes', { routes: JSON.stringify(routes), why })
     }
-    const cidr = parseCidr(route.destination)
-    const hop = parseAddress(route.nexthop)
-    if (!cidr) return refuse(`'${route.destination}' is not a valid IP subnet`)
-    if (!hop || hop.version !== cidr.version) return refuse(`'${route.nexthop}' is not a valid next hop`)
-    if (!legs.some(({ subnet }) => holds(parseCidr(subnet.cidr)!, hop))) {
-      return refuse('the nexthop is not connected with router')
+    const hop = parseAddress(route.nexthop)!
+    if (hop.version !== parseCidr(route.destination)!.version) {
+      refuse(`'${route.nexthop}' is no next hop to ${route.destination}`)
     }
-    if (legs.some(({ ipAddress }) => ipAddress === route.nexthop)) return refuse('the nexthop is used by router')
-  }
-  if (new Set(routes.map(keyOf)).size < routes.length) {
-    throw fault('InvalidRoutes', { routes: JSON.stringify(routes), why: 'there are duplicate items' })
+    if (!legs.some(({ subnet }) => holds(parseCidr(subnet.cidr)!, hop))) {
+      refuse('the nexthop is not connected with router')
+    }
+    if (legs.some(({ ipAddress }) => ipAddress === route.nexthop)) refuse('the nexthop is used by router')
   }
   return JSON.stringify(routes)
 }

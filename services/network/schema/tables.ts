@@ -160,6 +160,14 @@ export interface BootstrappedRow {
   name: string
 }
 
+/** What a project was given that had no network. */
+export interface AutoAllocatedTopologyRow {
+  project_id: string
+  network_id: string
+  /** Null once it was removed. */
+  router_id: string | null
+}
+
 export interface NetworkTables {
   network_networks: NetworkRow
   network_grants: NetworkGrantRow
@@ -176,4 +184,5 @@ export interface NetworkTables {
   network_agents: AgentRow
   network_counters: CounterRow
   network_bootstrapped: BootstrappedRow
+  network_auto_allocated_topologies: AutoAllocatedTopologyRow
 }

@@ -58,7 +58,7 @@ export function checkRule(rule: NewRule): RuleMatch {
   const remote_group_id = rule.remote_group_id ?? null
   const remote_ip_prefix = prefixOf(rule.remote_ip_prefix ?? null, ethertype)
   if (remote_group_id !== null && remote_ip_prefix !== null) {
-    throw fault('SecurityGroupRemoteGroupAndRemoteIpPrefix', {})
+    throw fault('SecurityGroupMultipleRemoteEntites', {})
   }
   const match = { direction, ethertype, protocol, ...ports, remote_ip_prefix, remote_group_id } as const
   return { ...match, matches: fingerprint(match) }
@@ -92,8 +92,8 @@ function portsOf(
 
 function checkIcmp(type: number | null, code: number | null): void {
   const fields = [
-    { field: 'type', attr: 'port-range-min', value: type },
-    { field: 'code', attr: 'port-range-max', value: code },
+    { field: 'type', attr: 'port_range_min', value: type },
+    { field: 'code', attr: 'port_range_max', value: code },
   ]
   for (const { field, attr, value } of fields) {
     if (value !== null && (value < 0 || value > 255)) {
@@ -105,7 +105,7 @@ function checkIcmp(type: number | null, code: number | null): void {
 
 function checkPorts(min: number | null, max: number | null, protocol: string): void {
   if (!WITH_PORTS.includes(numberOf(protocol))) {
-    throw fault('InvalidInput', { message: `protocol ${protocol} has no ports: port_range_min and port_range_max` })
+    throw fault('SecurityGroupInvalidProtocolForPort', { protocol })
   }
   for (const port of [min, max]) {
     if (port !== null && (port < 1 || port > MOST_PORT)) throw fault('SecurityGroupInvalidPortValue', { port })
@@ -117,7 +117,7 @@ function prefixOf(asked: string | null, ethertype: 'IPv4' | 'IPv6'): string | nu
   if (asked === null) return null
   const bits = parseAddress(asked)?.version === 6 ? 128 : 32
   const cidr = parseCidr(asked.includes('/') ? asked : `${asked}/${bits}`)
-  if (!cidr) throw fault('InvalidInput', { message: `'${asked}' is not a valid IP prefix for remote_ip_prefix` })
+  if (!cidr) throw fault('InvalidCIDR', { text: asked })
   if ((cidr.version === 6) !== (ethertype === 'IPv6')) {
     throw fault('SecurityGroupRuleParameterConflict', { ethertype, cidr: asked })
   }

@@ -1,12 +1,12 @@
 // Bodies of security groups and their rules.
-import { nullable, oneOf } from '@kilonova/api/fields'
+import { convertedBoolean, convertedInteger, nullable, oneOf } from '@kilonova/api/fields'
+import type { Static } from '@kilonova/api/type'
+import { Type } from '@kilonova/api/type'
 import { closed } from '@kilonova/api/versions'
-import type { Static } from 'typebox'
-import { Type } from 'typebox'
 import { described, named, owned } from '../standard.ts'
 
-const NewGroup = Type.Object({ ...named, ...owned, stateful: Type.Optional(Type.Boolean()) }, closed)
-const GroupChange = Type.Object({ ...named, stateful: Type.Optional(Type.Boolean()) }, closed)
+const NewGroup = Type.Object({ ...named, ...owned, stateful: Type.Optional(convertedBoolean()) }, closed)
+const GroupChange = Type.Object({ ...named, stateful: Type.Optional(convertedBoolean()) }, closed)
 
 export const CreateGroups = Type.Object(
   { security_group: Type.Optional(NewGroup), security_groups: Type.Optional(Type.Array(NewGroup, { minItems: 1 })) },
@@ -14,7 +14,7 @@ export const CreateGroups = Type.Object(
 )
 export const UpdateGroup = Type.Object({ security_group: GroupChange }, closed)
 
-const number = Type.Optional(nullable(Type.Integer()))
+const number = Type.Optional(nullable(convertedInteger()))
 
 const NewRule = Type.Object(
   {

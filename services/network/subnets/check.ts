@@ -1,23 +1,29 @@
 // What a subnet may be: its prefix, gateway, pools, name servers, routes and IPv6 modes.
+import { isDeepStrictEqual } from 'node:util'
 import type { Cidr, Range } from '../addresses.ts'
 import { canonical, formatAddress, formatCidr, holds, hostRange, parseAddress, parseCidr } from '../addresses.ts'
 import { fault } from '../faults.ts'
 import type { Network } from '../network.ts'
 import type { Pool } from '../ports/subnet-parts.ts'
-import { poolText } from '../ports/subnet-parts.ts'
+import { isAutomatic, poolText } from '../ports/subnet-parts.ts'
 import type { Ipv6Mode } from '../schema/tables.ts'
 import type { NewSubnet } from './schema.ts'
 
 const invalid = (message: string): Error => fault('InvalidInput', { message })
+const impossible = (name: string, reason: string): Error => fault('InvalidAttribute', { name, reason })
+const noAddress = (text: string): string => `'${text}' is not a valid IP address`
+const otherVersion = (name: string, text: string, version: number): Error =>
+  invalid(`${name} '${text}' does not match the ip_version '${version}'`)
 
 /** The prefix of a new subnet. */
 export function cidrOf({ cidr: text, ip_version }: Pick<NewSubnet, 'cidr' | 'ip_version'>): Cidr {
   const cidr = parseCidr(text)
-  if (!cidr) throw invalid(`'${text}' is not a valid IP subnet`)
-  if (cidr.version !== ip_version) throw invalid(`cidr ${text} does not match the ip_version ${ip_version}`)
+  if (!cidr) throw impossible('cidr', `'${text}' is not a valid IP subnet`)
+  if (cidr.version !== ip_version) throw otherVersion('cidr', text, ip_version)
   if (canonical(text.split('/')[0]!) !== formatAddress(cidr.version, cidr.first)) {
-    throw invalid(`'${text}' isn't a recognized IP subnet cidr, '${formatCidr(cidr)}' is recommended`)
+    throw impossible('cidr', `'${text}' isn't a recognized IP subnet cidr, '${formatCidr(cidr)}' is recommended`)
   }
+  if (cidr.version === 6 && cidr.first === 0n) throw invalid("IPv6 subnet '::' is not supported")
   return cidr
 }
 
@@ -36,6 +42,9 @@ export function checkDhcp(cidr: Cidr, isEnabled: boolean): void {
   if (LOOPBACK.some((range) => holds(range, first))) {
     throw invalid('Loopback IP subnet is not supported if enable_dhcp is True')
   }
+  if (cidr.version === 4 && cidr.first === 0n) {
+    throw invalid("First IP '0.0.0.0' of network is not supported if enable_dhcp is True")
+  }
 }
 
 /** The gateway: the first address of the prefix unless the request names one, or null for none. */
@@ -46,8 +55,10 @@ export function gatewayOf(cidr: Cidr, asked: string | null | undefined): string 
     return formatAddress(cidr.version, cidr.first + 1n)
   }
   const address = parseAddress(asked)
+  if (!address) throw impossible('gateway_ip', noAddress(asked))
+  if (address.version !== cidr.version) throw otherVersion('gateway_ip', asked, cidr.version)
   const { start, end } = hostRange(cidr)
-  const isHost = address !== undefined && start <= address.value && address.value <= end
+  const isHost = start <= address.value && address.value <= end
   if (!isHost || !holds(cidr, address)) throw invalid(`Gateway ${asked} is not valid on subnet ${formatCidr(cidr)}`)
   return formatAddress(cidr.version, address.value)
 }
@@ -73,7 +84,8 @@ export function poolsOf(cidr: Cidr, gateway: string | null, asked: readonly Pool
 function checkedPool(cidr: Cidr, { start, end }: Pool): Range {
   const pool = `${start}-${end}`
   const [first, last] = [parseAddress(start), parseAddress(end)]
-  if (!first || !last || first.version !== last.version || first.version !== cidr.version || first.value > last.value) {
+  if (!first || !last) throw impossible('allocation_pools', noAddress(first ? end : start))
+  if (first.version !== last.version || first.version !== cidr.version || first.value > last.value) {
     throw fault('InvalidAllocationPool', { pool })
   }
   const hosts = hostRange(cidr)
@@ -102,14 +114,25 @@ function refuseGatewayInside(cidr: Cidr, gateway: string, ranges: readonly Range
   }
 }
 
-export function nameserversOf({ options }: Network, asked: readonly string[]): string[] {
+/** What the lists of a subnet are for; its id for the words of a fault. */
+export interface ListOwner {
+  id: string
+  version: 4 | 6
+}
+
+export function nameserversOf({ options }: Network, { id, version }: ListOwner, asked: readonly string[]): string[] {
+  const found: string[] = []
+  for (const text of asked) {
+    const address = parseAddress(text)
+    if (!address) throw impossible('dns_nameservers', `'${text}' is not a valid nameserver. ${noAddress(text)}`)
+    const server = formatAddress(address.version, address.value)
+    if (found.includes(server)) throw impossible('dns_nameservers', `Duplicate nameserver '${text}'`)
+    found.push(server)
+  }
   const most = options.max_dns_nameservers
-  if (asked.length > most) throw invalid(`The number of DNS nameservers exceeds the limit ${most}`)
-  const found = asked.map((text) => {
-    if (!parseAddress(text)) throw invalid(`'${text}' is not a valid nameserver`)
-    return canonical(text)!
-  })
-  if (new Set(found).size < found.length) throw invalid('dns_nameservers has duplicate items')
+  if (found.length > most) throw fault('DNSNameServersExhausted', { id, most })
+  const other = found.find((text) => parseAddress(text)!.version !== version)
+  if (other) throw otherVersion('dns_nameserver', other, version)
   return found
 }
 
@@ -118,19 +141,36 @@ export interface HostRoute {
   nexthop: string
 }
 
-export function hostRoutesOf({ options }: Network, version: number, asked: readonly HostRoute[]): HostRoute[] {
+export function hostRoutesOf(
+  { options }: Network,
+  { id, version }: ListOwner,
+  asked: readonly HostRoute[],
+): HostRoute[] {
+  const found = routesOf('host_routes', asked)
   const most = options.max_subnet_host_routes
-  if (asked.length > most) throw invalid(`The number of host routes exceeds the limit ${most}`)
-  return asked.map(({ destination, nexthop }) => {
+  if (found.length > most) throw fault('HostRoutesExhausted', { id, most })
+  for (const { destination, nexthop } of found) {
+    if (parseAddress(nexthop)!.version !== version) throw otherVersion('nexthop', nexthop, version)
+    if (parseCidr(destination)!.version !== version) throw otherVersion('destination', destination, version)
+  }
+  return found
+}
+
+/** Routes in the one form in which they are kept. `name` is the attribute that they stand in. */
+export function routesOf(name: string, asked: readonly HostRoute[]): HostRoute[] {
+  const found: HostRoute[] = []
+  for (const { destination, nexthop } of asked) {
     const cidr = parseCidr(destination)
     const hop = parseAddress(nexthop)
-    if (!cidr) throw invalid(`Invalid host route destination '${destination}'`)
-    if (!hop) throw invalid(`Invalid host route nexthop '${nexthop}'`)
-    if (cidr.version !== version || hop.version !== version) {
-      throw invalid(`host route ${destination} via ${nexthop} does not match the ip_version ${version}`)
+    if (!cidr) throw impossible(name, `'${destination}' is not a valid CIDR`)
+    if (!hop) throw impossible(name, noAddress(nexthop))
+    const route = { destination: formatCidr(cidr), nexthop: formatAddress(hop.version, hop.value) }
+    if (found.some((one) => isDeepStrictEqual(one, route))) {
+      throw impossible(name, `Duplicate hostroute '${destination} via ${nexthop}'`)
     }
-    return { destination: formatCidr(cidr), nexthop: canonical(nexthop)! }
-  })
+    found.push(route)
+  }
+  return found
 }
 
 interface Modes {
@@ -142,18 +182,20 @@ export function modesOf(asked: NewSubnet, cidr: Cidr, hasDhcp: boolean): Modes {
   const ipv6_address_mode = asked.ipv6_address_mode ?? null
   const ipv6_ra_mode = asked.ipv6_ra_mode ?? null
   if (ipv6_address_mode === null && ipv6_ra_mode === null) return { ipv6_address_mode, ipv6_ra_mode }
-  if (cidr.version !== 6) throw invalid('ipv6_ra_mode or ipv6_address_mode cannot be set when ip_version is 4')
+  if (cidr.version !== 6) {
+    throw invalid(`${ipv6_ra_mode === null ? 'ipv6_address_mode' : 'ipv6_ra_mode'} is not valid when ip_version is 4`)
+  }
   if (!hasDhcp) throw invalid('ipv6_ra_mode or ipv6_address_mode cannot be set when enable_dhcp is set to False')
   if (ipv6_address_mode !== null && ipv6_ra_mode !== null && ipv6_address_mode !== ipv6_ra_mode) {
     throw invalid(
       `ipv6_ra_mode set to '${ipv6_ra_mode}' with ipv6_address_mode set to '${ipv6_address_mode}' is not valid. If both attributes are set, they must be the same value`,
     )
   }
-  const isAutomatic = [ipv6_address_mode, ipv6_ra_mode].some((mode) => mode === 'slaac' || mode === 'dhcpv6-stateless')
-  if (isAutomatic && cidr.prefix !== 64) {
+  const modes = { ipv6_address_mode, ipv6_ra_mode }
+  if (isAutomatic(modes) && cidr.prefix !== 64) {
     throw invalid(
       `Invalid CIDR ${formatCidr(cidr)} for IPv6 address mode. OpenStack uses the EUI-64 address format, which requires the prefix to be /64`,
     )
   }
-  return { ipv6_address_mode, ipv6_ra_mode }
+  return modes
 }

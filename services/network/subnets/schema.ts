@@ -1,8 +1,8 @@
 // Bodies of subnets.
-import { nullable, oneOf, uuid } from '@kilonova/api/fields'
+import { convertedBoolean, nullable, oneOf, uuid } from '@kilonova/api/fields'
+import type { Static } from '@kilonova/api/type'
+import { Type } from '@kilonova/api/type'
 import { closed } from '@kilonova/api/versions'
-import type { Static } from 'typebox'
-import { Type } from 'typebox'
 import { named, owned } from '../standard.ts'
 
 const address = Type.String({ maxLength: 64 })
@@ -12,7 +12,7 @@ const Route = Type.Object({ destination: address, nexthop: address }, closed)
 const fields = {
   ...named,
   gateway_ip: Type.Optional(nullable(address)),
-  enable_dhcp: Type.Optional(Type.Boolean()),
+  enable_dhcp: Type.Optional(convertedBoolean()),
   allocation_pools: Type.Optional(nullable(Type.Array(Pool, { maxItems: 100 }))),
   dns_nameservers: Type.Optional(nullable(Type.Array(address))),
   host_routes: Type.Optional(nullable(Type.Array(Route))),

@@ -3,7 +3,7 @@ import type { Call } from '@kilonova/api/route'
 import type { RequestContext } from '@kilonova/base/context'
 import type { SqlBool } from 'kysely'
 import { sql } from 'kysely'
-import { formatCidr, overlap, parseCidr } from '../addresses.ts'
+import { formatCidr, LEAST_IPV6_MTU, overlap, parseCidr } from '../addresses.ts'
 import { fault } from '../faults.ts'
 import type { Network } from '../network.ts'
 import { isReferenceFault, tables } from '../network.ts'
@@ -50,8 +50,13 @@ export async function insertSubnet(
   const hasDhcp = item.enable_dhcp ?? true
   checkDhcp(cidr, hasDhcp)
   const gateway_ip = gatewayOf(cidr, item.gateway_ip)
+  if (cidr.version === 6 && on.mtu < LEAST_IPV6_MTU) {
+    throw fault('NetworkMTUSubnetConflict', { id: on.id, least: LEAST_IPV6_MTU })
+  }
+  const standard = newStandard(network, projectId, item)
+  const lists = { id: standard.id, version: cidr.version }
   const row: SubnetRow = {
-    ...newStandard(network, projectId, item),
+    ...standard,
     ...modesOf(item, cidr, hasDhcp),
     network_id: on.id,
     name: item.name ?? '',
@@ -60,8 +65,8 @@ export async function insertSubnet(
     gateway_ip,
     enable_dhcp: flag(hasDhcp),
     allocation_pools_json: JSON.stringify(poolsOf(cidr, gateway_ip, item.allocation_pools)),
-    dns_nameservers_json: JSON.stringify(nameserversOf(network, item.dns_nameservers ?? [])),
-    host_routes_json: JSON.stringify(hostRoutesOf(network, cidr.version, item.host_routes ?? [])),
+    dns_nameservers_json: JSON.stringify(nameserversOf(network, lists, item.dns_nameservers ?? [])),
+    host_routes_json: JSON.stringify(hostRoutesOf(network, lists, item.host_routes ?? [])),
   }
   await tables(network).insertInto('network_subnets').values(row).execute()
   await syncDhcpPort(network, on)
@@ -141,6 +146,7 @@ async function changeOf(network: Network, row: SubnetRow, asked: SubnetChange) {
   }
   const pools = asked.allocation_pools ?? parsed<Pool[]>(row.allocation_pools_json)
   const { dns_nameservers, host_routes } = asked
+  const lists = { id: row.id, version: cidr.version }
   return {
     ...changed(network, row),
     name: asked.name ?? row.name,
@@ -151,11 +157,11 @@ async function changeOf(network: Network, row: SubnetRow, asked: SubnetChange) {
     dns_nameservers_json:
       dns_nameservers === undefined
         ? row.dns_nameservers_json
-        : JSON.stringify(nameserversOf(network, dns_nameservers ?? [])),
+        : JSON.stringify(nameserversOf(network, lists, dns_nameservers ?? [])),
     host_routes_json:
       host_routes === undefined
         ? row.host_routes_json
-        : JSON.stringify(hostRoutesOf(network, cidr.version, host_routes ?? [])),
+        : JSON.stringify(hostRoutesOf(network, lists, host_routes ?? [])),
   }
 }
 

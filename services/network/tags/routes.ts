@@ -1,8 +1,8 @@
 // /v2.0/<collection>/{id}/tags of every resource that has tags.
 import type { Call } from '@kilonova/api/route'
+import { Type } from '@kilonova/api/type'
 import { closed } from '@kilonova/api/versions'
 import type { RequestContext } from '@kilonova/base/context'
-import { Type } from 'typebox'
 import { fault } from '../faults.ts'
 import { getFloatingIp } from '../floating-ips/write.ts'
 import type { Network } from '../network.ts'

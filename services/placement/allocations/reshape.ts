@@ -1,6 +1,6 @@
 // /reshaper: moves inventories and what is used of them between providers, all of it or nothing.
 import type { Call } from '@kilonova/api/route'
-import type { Static } from 'typebox'
+import type { Static } from '@kilonova/api/type'
 import { checkedInventories } from '../inventories/checked.ts'
 import { addInventories, type Inventories, setInventories } from '../inventories/store.ts'
 import type { Placement } from '../placement.ts'

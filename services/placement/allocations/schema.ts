@@ -1,8 +1,8 @@
 // Bodies of allocations: until 1.11 a list of providers, from 1.12 on by provider.
 import { nullable, uuid } from '@kilonova/api/fields'
+import type { Static, TSchemaOptions } from '@kilonova/api/type'
+import { Type } from '@kilonova/api/type'
 import { closed, requiredSince, since, until } from '@kilonova/api/versions'
-import type { Static, TSchemaOptions } from 'typebox'
-import { Type } from 'typebox'
 import type { Amounts } from '../client.ts'
 import { inventoriesByClass } from '../inventories/schema.ts'
 import { MAX_UNIT } from '../inventories/store.ts'

@@ -1,6 +1,7 @@
 // Bodies of inventories.
+
+import { Type } from '@kilonova/api/type'
 import { closed } from '@kilonova/api/versions'
-import { Type } from 'typebox'
 import type { Inventory } from './store.ts'
 import { MAX_UNIT } from './store.ts'
 

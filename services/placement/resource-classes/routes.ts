@@ -1,6 +1,7 @@
 // /resource_classes: what can be counted.
+
+import { Type } from '@kilonova/api/type'
 import { closed } from '@kilonova/api/versions'
-import { Type } from 'typebox'
 import { fault } from '../faults.ts'
 import type { Placement } from '../placement.ts'
 import { dated, route } from '../route.ts'

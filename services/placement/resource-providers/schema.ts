@@ -1,8 +1,8 @@
 // Bodies, queries and replies of resource providers, their traits and aggregates.
 import { nullable, uuid } from '@kilonova/api/fields'
+import type { TSchema } from '@kilonova/api/type'
+import { Type } from '@kilonova/api/type'
 import { closed, since } from '@kilonova/api/versions'
-import type { TSchema } from 'typebox'
-import { Type } from 'typebox'
 
 const name = Type.String({ minLength: 1, maxLength: 200 })
 const parent = Type.Optional(nullable(uuid(), since('1.14')))

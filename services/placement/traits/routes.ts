@@ -1,6 +1,7 @@
 // /traits: the names that providers may carry.
+
+import { Type } from '@kilonova/api/type'
 import { closed } from '@kilonova/api/versions'
-import { Type } from 'typebox'
 import { fault } from '../faults.ts'
 import type { Placement } from '../placement.ts'
 import { dated, route } from '../route.ts'

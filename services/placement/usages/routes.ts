@@ -1,6 +1,7 @@
 // /usages and /resource_providers/{uuid}/usages: what is used, of a project and of a provider.
+
+import { Type } from '@kilonova/api/type'
 import { closed, since } from '@kilonova/api/versions'
-import { Type } from 'typebox'
 import type { Amounts } from '../client.ts'
 import { providerOf } from '../resource-providers/store.ts'
 import { dated, route } from '../route.ts'

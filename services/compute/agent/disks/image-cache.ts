@@ -36,6 +36,9 @@ const QEMU_FORMAT: Record<string, string> = {
   ploop: 'parallels',
 }
 
+/** Glance's disk_formats that guests can be made from. */
+export const imageFormats = Object.keys(QEMU_FORMAT)
+
 export interface ImageCacheOptions {
   paths: InstancePaths
   source: ImageSource
@@ -63,6 +66,15 @@ export class ImageCache {
     if (running) return running
     const fetching = this.#prepare(image).finally(() => this.#fetching.delete(image.id))
     this.#fetching.set(image.id, fetching)
+    return fetching
+  }
+
+  /** The cached image; one that is not there is written by `fetch`, raw, by somebody who had it checked. */
+  obtain(imageId: string, fetch: (path: string) => Promise<void>): Promise<BaseImage> {
+    const running = this.#fetching.get(imageId)
+    if (running) return running
+    const fetching = this.#obtain(imageId, fetch).finally(() => this.#fetching.delete(imageId))
+    this.#fetching.set(imageId, fetching)
     return fetching
   }
 
@@ -96,10 +108,18 @@ export class ImageCache {
     return removed
   }
 
-  async #prepare(image: GuestImage): Promise<BaseImage> {
-    const path = this.#paths.baseImage(image.id)
+  #prepare(image: GuestImage): Promise<BaseImage> {
+    return this.#cached(image.id, (path) => this.#fetch(image, path))
+  }
+
+  #obtain(imageId: string, fetch: (path: string) => Promise<void>): Promise<BaseImage> {
+    return this.#cached(imageId, (path) => makeWhole(path, fetch, 0o644))
+  }
+
+  async #cached(imageId: string, make: (path: string) => Promise<void>): Promise<BaseImage> {
+    const path = this.#paths.baseImage(imageId)
     await mkdir(this.#paths.base, { recursive: true, mode: 0o711 })
-    if (!(await fileExists(path))) await this.#fetch(image, path)
+    if (!(await fileExists(path))) await make(path)
     const now = this.#clock.now() / 1000
     await utimes(path, now, now) // asked for just now: removeUnused leaves it to the createDisks that follows
     return { path, size: (await stat(path)).size }

@@ -8,6 +8,7 @@ export const aggregateImagePropertiesIsolation = ({
   aggregate_image_properties_isolation_separator: separator,
 }: FilterOptions): Filter => ({
   name: 'AggregateImagePropertiesIsolation',
+  runsOnRebuild: true,
   judge(host, { image }) {
     const prefix = namespace === '' ? '' : `${namespace}${separator}`
     for (const [key, values] of aggregateValues(host)) {

@@ -25,6 +25,7 @@ function wantedOf(properties: Record<string, string>): (string | undefined)[] {
 
 export const imagePropertiesFilter: Filter = {
   name: 'ImagePropertiesFilter',
+  runsOnRebuild: true,
   judge(host, { image }) {
     const wanted = wantedOf(image?.properties ?? {})
     const fits = host.supportedInstances.some((supported) =>

@@ -8,6 +8,7 @@ export const isolatedHostsFilter = ({
   restrict_isolated_hosts_to_isolated_images: restricted,
 }: FilterOptions): Filter => ({
   name: 'IsolatedHostsFilter',
+  runsOnRebuild: true,
   judge({ host }, { image }) {
     const isolatedImage = image !== null && images.includes(image.id)
     const isolatedHost = hosts.includes(host)

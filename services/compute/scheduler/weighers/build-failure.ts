@@ -1,8 +1,8 @@
 // Hosts on which builds failed weigh less until one succeeds there.
 import type { Weigher } from '../host-state.ts'
 
-export const buildFailureWeigher: Weigher = {
+export const buildFailureWeigher = {
   name: 'BuildFailureWeigher',
   option: 'build_failure_weight_multiplier',
   weigh: ({ failedBuilds }) => -failedBuilds,
-}
+} as const satisfies Weigher

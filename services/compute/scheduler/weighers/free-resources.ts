@@ -1,18 +1,18 @@
 // Hosts with more free of something weigh more.
 import type { Weigher } from '../host-state.ts'
 
-export const ramWeigher: Weigher = {
+export const ramWeigher = {
   name: 'RAMWeigher',
   option: 'ram_weight_multiplier',
   weigh: (host) => host.memoryMb - host.memoryMbUsed,
-}
-export const cpuWeigher: Weigher = {
+} as const satisfies Weigher
+export const cpuWeigher = {
   name: 'CPUWeigher',
   option: 'cpu_weight_multiplier',
   weigh: (host) => host.vcpus * host.cpuAllocationRatio - host.vcpusUsed,
-}
-export const diskWeigher: Weigher = {
+} as const satisfies Weigher
+export const diskWeigher = {
   name: 'DiskWeigher',
   option: 'disk_weight_multiplier',
   weigh: (host) => host.localGb - host.localGbUsed,
-}
+} as const satisfies Weigher

@@ -1,8 +1,8 @@
 // Newer hypervisors weigh more.
 import type { Weigher } from '../host-state.ts'
 
-export const hypervisorVersionWeigher: Weigher = {
+export const hypervisorVersionWeigher = {
   name: 'HypervisorVersionWeigher',
   option: 'hypervisor_version_weight_multiplier',
   weigh: ({ hypervisorVersion }) => hypervisorVersion,
-}
+} as const satisfies Weigher

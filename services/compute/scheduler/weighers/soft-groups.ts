@@ -5,13 +5,13 @@ function others({ host }: HostState, { group }: SchedulingRequest, policy: strin
   return group?.policy === policy ? (group.others[host] ?? 0) : 0
 }
 
-export const softAffinityWeigher: Weigher = {
+export const softAffinityWeigher = {
   name: 'ServerGroupSoftAffinityWeigher',
   option: 'soft_affinity_weight_multiplier',
   weigh: (host, request) => others(host, request, 'soft-affinity'),
-}
-export const softAntiAffinityWeigher: Weigher = {
+} as const satisfies Weigher
+export const softAntiAffinityWeigher = {
   name: 'ServerGroupSoftAntiAffinityWeigher',
   option: 'soft_anti_affinity_weight_multiplier',
   weigh: (host, request) => -others(host, request, 'soft-anti-affinity'),
-}
+} as const satisfies Weigher

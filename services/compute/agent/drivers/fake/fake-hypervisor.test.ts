@@ -12,7 +12,12 @@ import { FakeHypervisor } from './fake-hypervisor.ts'
 import { Weather } from './weather.ts'
 
 const shared = new FakeHypervisor({ name: 'fake-1' })
-hypervisorContract('fake', { hypervisor: () => shared, guest: async (parts) => makeGuest(parts) })
+hypervisorContract('fake', {
+  hypervisor: () => shared,
+  guest: async (parts) => makeGuest(parts),
+  hasGuestAgent: true,
+  delta: async () => '/fake/delta',
+})
 
 test('guests survive the process when a file is given', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'kilonova-fake-'))

@@ -1,9 +1,19 @@
 // A hypervisor that keeps its guests in memory: for tests, simulations and `--driver fake`. Any number in one process.
 import { EventEmitter, on } from 'node:events'
+import { capabilityTraits } from '../../capability-traits.ts'
 import { fault } from '../../faults.ts'
-import type { GuestDevice, GuestSpec } from '../../guest-spec.ts'
-import type { CpuInfo, GuestDiagnostics, GuestEvent, GuestState, Hypervisor } from '../../hypervisor.ts'
+import type { GuestDevice, GuestSpec, GuestVif } from '../../guest-spec.ts'
+import type {
+  CpuInfo,
+  DiskCopies,
+  GuestDiagnostics,
+  GuestEvent,
+  GuestState,
+  Hypervisor,
+  StalledGuest,
+} from '../../hypervisor.ts'
 import { isOff, POWER, type PowerState } from '../../power-state.ts'
+import { FakeConsoles } from './fake-consoles.ts'
 import { Journal } from './journal.ts'
 import { Weather } from './weather.ts'
 
@@ -14,6 +24,8 @@ export interface FakeHypervisorOptions {
   memoryMb?: number
   /** Milliseconds that a guest takes to obey its power button; null: it never does. */
   shutdownTime?: number | null
+  /** Milliseconds that a copy of a running guest's disk takes. */
+  copyTime?: number
   /** Where its guests survive the process; without it they do not. */
   file?: string | null
   weather?: Weather
@@ -26,15 +38,23 @@ interface FakeGuest {
   vcpus: number
   memoryMb: number
   macs: string[]
-  disks: number
+  /** Where its disks lie: as it is defined, and as it was when it booted. */
+  disks: string[]
+  running: string[]
   powerState: PowerState
   console: string
   /** Its memory is saved. */
   saved: boolean
+  /** A guest agent answers in it. */
+  agent: boolean
+  /** It stands still because a write to that disk had no room. */
+  stalled?: string
+  /** What was begun to copy one of its disks; `held` is what it did before. */
+  copying?: { target?: string; frozen?: boolean; held?: PowerState }
 }
 
 /** What happens to a guest without the agent's doing. */
-export type Incident = 'poweroff' | 'crash' | 'start' | 'pause' | 'unpause' | 'remove'
+export type Incident = 'poweroff' | 'crash' | 'start' | 'pause' | 'unpause' | 'stall' | 'remove'
 
 const CPU: CpuInfo = {
   arch: 'x86_64',
@@ -49,15 +69,25 @@ export class FakeHypervisor implements Hypervisor {
   readonly weather: Weather
   #host: Required<Pick<FakeHypervisorOptions, 'name' | 'vcpus' | 'memoryMb'>>
   #shutdownTime: number | null
+  #copyTime: number
   #guests: Journal<FakeGuest>
   #isConnected = true
+  readonly consoles = new FakeConsoles((id) =>
+    this.weather.call('consoles', () => {
+      const { name, powerState } = this.#must(id)
+      if (isOff(powerState)) throw fault('GuestOff', { id, powerState })
+      return name
+    }),
+  )
   #emitter = new EventEmitter<{ event: [GuestEvent]; connected: [] }>().setMaxListeners(0)
 
   constructor(options: FakeHypervisorOptions) {
-    const { name, vcpus = 64, memoryMb = 262_144, shutdownTime = 0, file = null, weather = new Weather() } = options
+    const { name, vcpus = 64, memoryMb = 262_144, shutdownTime = 0, copyTime = 0 } = options
+    const { file = null, weather = new Weather() } = options
     this.weather = weather
     this.#host = { name, vcpus, memoryMb }
     this.#shutdownTime = shutdownTime
+    this.#copyTime = copyTime
     this.#guests = new Journal(file)
   }
 
@@ -74,6 +104,7 @@ export class FakeHypervisor implements Hypervisor {
         hypervisorType: 'fake',
         hypervisorVersion: 1_000_000,
         hypervisorHostname: name,
+        traits: capabilityTraits({ architectures: ['x86_64'], display: true }),
         cpuInfo: { ...CPU, topology: { ...CPU.topology, cores: vcpus } },
         numaTopology: [{ id: 0, cpus: Array.from({ length: vcpus }, (_, i) => i), memoryMb }],
         uptime: ' 00:00:00 up 0:00,  0 users,  load average: 0.00, 0.00, 0.00',
@@ -92,35 +123,58 @@ export class FakeHypervisor implements Hypervisor {
   }
 
   define(guest: GuestSpec): Promise<GuestDevice[]> {
-    return this.weather.call('define', () => {
-      const { id, name, hostname, flavor, vifs, disks } = guest
-      const before = this.#guests.get(id)
-      const clash = this.#guests.values().find((other) => other.name === name && other.id !== id)
-      if (clash) throw fault('GuestNotOurs', { name })
-      this.#guests.set(id, {
-        id,
-        name,
-        hostname,
-        vcpus: flavor.vcpus,
-        memoryMb: flavor.memoryMb,
-        macs: vifs.map(({ mac }) => mac),
-        disks: disks.length,
-        powerState: before?.powerState ?? POWER.SHUTDOWN,
-        console: before?.console ?? '',
-        saved: before?.saved ?? false,
-      })
-      return vifs.flatMap(({ tag, mac }, i): GuestDevice[] =>
-        tag === undefined ? [] : [{ type: 'nic', bus: 'pci', address: address(i), mac, tags: [tag] }],
-      )
+    return this.weather.call('define', () => this.#define(guest))
+  }
+
+  attachVif(guest: GuestSpec, _vif: GuestVif): Promise<GuestDevice[]> {
+    return this.weather.call('attachVif', () => {
+      this.#must(guest.id)
+      return this.#define(guest)
     })
+  }
+
+  detachVif(guest: GuestSpec, _vif: GuestVif): Promise<GuestDevice[]> {
+    return this.weather.call('detachVif', () => {
+      this.#must(guest.id)
+      return this.#define(guest)
+    })
+  }
+
+  #define(guest: GuestSpec): GuestDevice[] {
+    const { id, name, hostname, flavor, vifs, disks, image } = guest
+    const before = this.#guests.get(id)
+    const clash = this.#guests.values().find((other) => other.name === name && other.id !== id)
+    if (clash) throw fault('GuestNotOurs', { name })
+    this.#guests.set(id, {
+      id,
+      name,
+      hostname,
+      vcpus: flavor.vcpus,
+      memoryMb: flavor.memoryMb,
+      macs: vifs.map(({ mac }) => mac),
+      disks: disks.map(({ source }) => source.path),
+      running: before?.running ?? [],
+      powerState: before?.powerState ?? POWER.SHUTDOWN,
+      console: before?.console ?? '',
+      saved: before?.saved ?? false,
+      agent: /^(1|t|true|on|y|yes)$/i.test(image?.properties['hw_qemu_guest_agent'] ?? ''),
+      ...(before?.copying ? { copying: before.copying } : {}),
+    })
+    return [
+      ...vifs.flatMap(({ tag, mac }, i): GuestDevice[] =>
+        tag === undefined ? [] : [{ type: 'nic', bus: 'pci', address: address(i), mac, tags: [tag] }],
+      ),
+      ...disks.flatMap(({ tag }, i): GuestDevice[] =>
+        tag === undefined ? [] : [{ type: 'disk', bus: 'pci', address: address(vifs.length + i), tags: [tag] }],
+      ),
+    ]
   }
 
   start(id: string, { paused }: { paused: boolean }): Promise<void> {
     return this.weather.call('start', () => {
       const guest = this.#must(id)
       if (!isOff(guest.powerState)) return
-      const console = booted(guest)
-      this.#become({ ...guest, console, saved: false }, paused ? POWER.PAUSED : POWER.RUNNING, 'started')
+      this.#become({ ...guest, ...booted(guest), saved: false }, paused ? POWER.PAUSED : POWER.RUNNING, 'started')
     })
   }
 
@@ -134,9 +188,19 @@ export class FakeHypervisor implements Hypervisor {
   resume(id: string): Promise<void> {
     return this.weather.call('resume', () => {
       const guest = this.#running(id)
-      if (guest.powerState !== POWER.RUNNING) this.#become(guest, POWER.RUNNING, 'resumed')
+      const { stalled: _, ...going } = guest
+      if (guest.powerState !== POWER.RUNNING) this.#become(going, POWER.RUNNING, 'resumed')
     })
   }
+
+  readonly stalled = (): Promise<StalledGuest[]> =>
+    this.weather.call('stalled', () =>
+      this.#guests
+        .values()
+        .flatMap(({ id, stalled, powerState }) =>
+          stalled !== undefined && powerState === POWER.PAUSED ? [{ id, disk: stalled }] : [],
+        ),
+    )
 
   stop(id: string, how: 'acpi' | 'force'): Promise<void> {
     return this.weather.call('stop', () => {
@@ -160,8 +224,8 @@ export class FakeHypervisor implements Hypervisor {
       const guest = this.#must(id)
       if (guest.powerState === POWER.RUNNING) return
       if (!isOff(guest.powerState)) return this.#become(guest, POWER.RUNNING, 'resumed')
-      const console = guest.saved ? guest.console : booted(guest)
-      this.#become({ ...guest, console, saved: false }, POWER.RUNNING, 'started')
+      const how = guest.saved ? {} : booted(guest)
+      this.#become({ ...guest, ...how, saved: false }, POWER.RUNNING, 'started')
     })
 
   destroy(id: string): Promise<void> {
@@ -193,18 +257,86 @@ export class FakeHypervisor implements Hypervisor {
     )
   }
 
+  /** Its agent is there while it runs, and says on the console what it did. */
+  readonly setPassword = (id: string, user: string, password: string): Promise<void> =>
+    this.weather.call('setPassword', () => {
+      const guest = this.#running(id)
+      this.#guests.set(id, {
+        ...guest,
+        console: `${guest.console}${user}: new password of ${password.length} letters\n`,
+      })
+    })
+
+  readonly injectNmi = (id: string): Promise<void> =>
+    this.weather.call('injectNmi', () => {
+      const guest = this.#running(id)
+      this.#guests.set(id, { ...guest, console: `${guest.console}NMI received\n` })
+    })
+
   readonly diagnostics = (id: string): Promise<GuestDiagnostics> =>
-    this.weather.call('diagnostics', () => figures(this.#must(id)))
+    this.weather.call('diagnostics', () => {
+      const guest = this.#must(id)
+      if (isOff(guest.powerState)) throw fault('GuestOff', { id, powerState: guest.powerState })
+      return figures(guest)
+    })
+
+  readonly diskCopies: DiskCopies = {
+    copy: (id, { target, freeze, progress, signal }) =>
+      this.weather.call('copy', async () => {
+        this.#release(id)
+        this.#begin(this.#running(id), { target })
+        try {
+          for (let share = 0; share < 1; share += 0.25) {
+            signal.throwIfAborted()
+            progress(share)
+            await this.weather.clock.sleep(this.#copyTime / 4, signal)
+          }
+          const guest = this.#running(id)
+          if (freeze === 'must' && !guest.agent) throw fault('QuiesceNotPossible', { id, why: 'it has no agent' })
+          if (freeze !== 'no') this.#begin(guest, { target, frozen: guest.agent })
+        } finally {
+          this.#release(id)
+        }
+      }),
+    hold: (id) =>
+      this.weather.call('hold', () => {
+        const guest = this.#must(id)
+        if (isOff(guest.powerState)) return
+        const saved = { ...guest, saved: true, copying: { held: guest.powerState } }
+        this.#become(saved, POWER.SHUTDOWN, 'stopped')
+      }),
+    release: (id) => this.weather.call('release', () => this.#release(id)),
+    begun: () =>
+      this.weather.call('begun', () => this.#guests.values().flatMap(({ id, copying }) => (copying ? [id] : []))),
+  }
+
+  /** Where the disks lie that the guest runs with, or while it is off those that it would boot with. */
+  disksOf(id: string): string[] {
+    const guest = this.#guests.get(id)
+    if (!guest) return []
+    return isOff(guest.powerState) ? guest.disks : guest.running
+  }
 
   /** Lets something happen to a guest that nobody asked for. */
   incident(id: string, what: Incident): void {
     const guest = this.#must(id)
     if (what === 'poweroff') this.#off(id, POWER.SHUTDOWN)
     else if (what === 'crash') this.#off(id, POWER.CRASHED)
-    else if (what === 'start') this.#become(guest, POWER.RUNNING, 'started')
+    else if (what === 'start') this.#become({ ...guest, running: guest.disks }, POWER.RUNNING, 'started')
+    else if (what === 'stall') this.#become({ ...guest, stalled: 'vda' }, POWER.PAUSED, 'paused')
     else if (what === 'pause') this.#become(guest, POWER.PAUSED, 'paused')
     else if (what === 'unpause') this.#become(guest, POWER.RUNNING, 'resumed')
-    else this.#guests.delete(id)
+    else {
+      this.consoles.end(id)
+      this.#guests.delete(id)
+    }
+  }
+
+  /** The machine boots: nothing runs any more, and nobody is told. */
+  boot(): void {
+    for (const guest of this.#guests.values()) {
+      if (!isOff(guest.powerState)) this.#guests.set(guest.id, { ...guest, powerState: POWER.SHUTDOWN })
+    }
   }
 
   /** What happens in `work` happens while the connection is lost: its events reach nobody. */
@@ -227,6 +359,20 @@ export class FakeHypervisor implements Hypervisor {
     return guest
   }
 
+  #begin(guest: FakeGuest, copying: NonNullable<FakeGuest['copying']>): void {
+    this.#guests.set(guest.id, { ...guest, copying })
+  }
+
+  #release(id: string): void {
+    const guest = this.#guests.get(id)
+    if (!guest?.copying) return
+    const { copying, ...released } = guest
+    this.#guests.set(id, released)
+    const { held } = copying
+    if (held !== undefined && isOff(guest.powerState) && guest.saved)
+      this.#become({ ...released, saved: false }, held, 'started')
+  }
+
   #off(id: string, powerState: PowerState): void {
     const guest = this.#guests.get(id)
     if (guest && !isOff(guest.powerState)) this.#become(guest, powerState, 'stopped')
@@ -234,13 +380,14 @@ export class FakeHypervisor implements Hypervisor {
 
   #become(guest: FakeGuest, powerState: PowerState, event: GuestEvent['event']): void {
     this.#guests.set(guest.id, { ...guest, powerState })
+    if (isOff(powerState)) this.consoles.end(guest.id)
     if (this.#isConnected) this.#emitter.emit('event', { id: guest.id, event, powerState })
   }
 }
 
-/** What its console shows after a boot. */
-function booted({ console, hostname }: FakeGuest): string {
-  return `${console}${hostname} login-ready\n`
+/** What a boot makes of it. */
+function booted({ console, hostname, disks }: FakeGuest): Pick<FakeGuest, 'console' | 'running'> {
+  return { console: `${console}${hostname} login-ready\n`, running: disks }
 }
 
 function address(index: number): string {
@@ -254,16 +401,16 @@ function figures(guest: FakeGuest): GuestDiagnostics {
   const { vcpus, memoryMb, macs, disks, powerState } = guest
   return {
     state: words[powerState],
-    driver: 'fake',
+    driver: 'libvirt',
     hypervisor: 'fake',
     hypervisorOs: 'linux',
-    uptime: null,
     numCpus: vcpus,
     numNics: macs.length,
-    numDisks: disks,
+    numDisks: disks.length,
     cpuDetails: Array.from({ length: vcpus }, (_, id) => ({ id, time: 0 })),
-    nicDetails: macs.map((macAddress) => ({ macAddress, ...nic })),
-    diskDetails: Array.from({ length: disks }, () => ({ ...disk })),
-    memoryDetails: { maximum: memoryMb, used: isOff(powerState) ? 0 : memoryMb },
+    nicDetails: macs.map((macAddress, i) => ({ target: `tap${i}`, macAddress, ...nic })),
+    diskDetails: disks.map((_, i) => ({ target: `vd${String.fromCharCode(97 + i)}`, ...disk })),
+    memoryDetails: { maximum: memoryMb, used: memoryMb },
+    memoryStats: { actual: memoryMb * 1024 },
   }
 }

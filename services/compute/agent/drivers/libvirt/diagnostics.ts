@@ -41,12 +41,12 @@ export function diagnosticsOf(stats: ParamValues, virtType: string, macs: readon
     driver: 'libvirt',
     hypervisor: virtType,
     hypervisorOs: 'linux',
-    uptime: null,
     numCpus: cpus.length,
     numNics: nics.length,
     numDisks: disks.length,
     cpuDetails: cpus.map((cpu, id) => ({ id, time: number(`${cpu}.time`) })),
     nicDetails: nics.map((nic, i) => ({
+      target: String(stats[`${nic}.name`]),
       macAddress: macs[i] ?? '',
       rxOctets: number(`${nic}.rx.bytes`),
       rxErrors: number(`${nic}.rx.errs`),
@@ -58,6 +58,7 @@ export function diagnosticsOf(stats: ParamValues, virtType: string, macs: readon
       txPackets: number(`${nic}.tx.pkts`),
     })),
     diskDetails: disks.map((disk) => ({
+      target: String(stats[`${disk}.name`]),
       readBytes: number(`${disk}.rd.bytes`),
       readRequests: number(`${disk}.rd.reqs`),
       writeBytes: number(`${disk}.wr.bytes`),
@@ -68,5 +69,16 @@ export function diagnosticsOf(stats: ParamValues, virtType: string, macs: readon
       maximum: Math.floor(number('balloon.maximum') / KIB_PER_MIB),
       used: Math.floor(number('balloon.current') / KIB_PER_MIB),
     },
+    memoryStats: memoryStatsOf(stats),
   }
+}
+
+/** The balloon's figures by the names that virDomainMemoryStats gives them. */
+function memoryStatsOf(stats: ParamValues): Record<string, number> {
+  const NAMES: Record<string, string> = { current: 'actual', 'last-update': 'last_update' }
+  const found = Object.entries(stats).flatMap(([key, value]) => {
+    const [group, name = ''] = key.split('.')
+    return group === 'balloon' && name !== 'maximum' ? [[NAMES[name] ?? name, Number(value)] as const] : []
+  })
+  return Object.fromEntries(found)
 }

@@ -13,6 +13,7 @@ function libvirtFault(error: unknown & { message: string; kind: string }, id: st
   const why = error.message
   if (error.kind !== 'libvirt') return fault('HypervisorUnreachable', { why, transient: true }, error)
   if (isLibvirtError(error, 'NO_DOMAIN')) return fault('GuestNotFound', { id }, error)
+  if (isLibvirtError(error, 'AGENT_UNRESPONSIVE', 'AGENT_UNSYNCED')) return fault('GuestAgentSilent', { id }, error)
   if (isLibvirtError(error, 'OPERATION_TIMEOUT', 'RESOURCE_BUSY')) return fault('GuestBusy', { id, why }, error)
   return fault('HypervisorFailed', { why }, error)
 }

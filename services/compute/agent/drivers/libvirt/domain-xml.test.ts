@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { isFault } from '@kilonova/base/fault'
 import fc from 'fast-check'
 import { XMLParser, XMLValidator } from 'fast-xml-parser'
-import { planDisks } from '../../disks/disk-mapping.ts'
+import { placeInFiles, planDisks } from '../../disks/disk-mapping.ts'
 import type { GuestDisk, GuestSpec } from '../../guest-spec.ts'
 import { InstancePaths } from '../../instance-paths.ts'
 import { makeGuest, makeImage, makeVif } from '../../testing.ts'
@@ -16,8 +16,8 @@ const host: DomainHost = {
   cpuMode: 'none',
   cpuModel: 'Nehalem',
   tbCacheMb: 64,
-  vncListen: null,
-  diskCache: 'writeback',
+  vnc: false,
+  disks: { cache: { file: 'writeback', block: 'none' } },
   memStatsPeriod: 10,
   consoleLog: '/instances/console.log',
 }
@@ -25,7 +25,7 @@ const paths = new InstancePaths('/instances')
 
 function planned(parts: Partial<GuestSpec> = {}, backend: 'raw' | 'qcow2' = 'qcow2'): GuestSpec {
   const guest = makeGuest(parts)
-  return { ...guest, disks: [...planDisks(guest, paths, backend), ...guest.disks] }
+  return { ...guest, disks: [...planDisks(guest, placeInFiles(paths, guest.id, backend)), ...guest.disks] }
 }
 
 const withProperties = (properties: Record<string, string>) => planned({ image: makeImage({ properties }) })
@@ -94,7 +94,7 @@ const says: [string, GuestSpec, Partial<DomainHost>, RegExp][] = [
     {},
     /<driver name="qemu" type="raw" cache="writeback"\/><source file="[^"]*\/disk"\/>/,
   ],
-  ['no cache', planned({}, 'raw'), { diskCache: 'none' }, /type="raw" cache="none"\/>/],
+  ['no cache', planned({}, 'raw'), { disks: { cache: { file: 'none', block: 'none' } } }, /type="raw" cache="none"\/>/],
   [
     'volume',
     planned({ disks: [volume] }),
@@ -112,7 +112,7 @@ const says: [string, GuestSpec, Partial<DomainHost>, RegExp][] = [
     'scsi',
     withProperties({ hw_disk_bus: 'scsi', hw_scsi_model: 'virtio-scsi' }),
     {},
-    /<target dev="sda" bus="scsi"\/><\/disk><controller type="scsi" index="0" model="virtio-scsi"\/>/,
+    /<target dev="sda" bus="scsi"\/><address type="drive" controller="0" unit="0"\/><\/disk><controller type="scsi" index="0" model="virtio-scsi"\/>/,
   ],
   [
     'iotune',
@@ -160,8 +160,8 @@ const says: [string, GuestSpec, Partial<DomainHost>, RegExp][] = [
   [
     'display',
     withProperties({ hw_video_model: 'vga' }),
-    { vncListen: '127.0.0.1' },
-    /<graphics type="vnc" autoport="yes" listen="127\.0\.0\.1"\/><video><model type="vga"\/><\/video>/,
+    { vnc: true },
+    /<graphics type="vnc"><listen type="socket"\/><\/graphics><video><model type="vga"\/><\/video>/,
   ],
 ]
 

@@ -1,7 +1,9 @@
 // A guest as libvirt's domain XML. Pure: the same guest and host give the same text.
 import { machineType } from '../../disks/disk-mapping.ts'
 import { fault } from '../../faults.ts'
+import { VIDEO_MODELS, VIF_MODELS } from '../../guest-models.ts'
 import type { GuestSpec, GuestVif } from '../../guest-spec.ts'
+import type { DiskHandling } from './disk-xml.ts'
 import { diskElement } from './disk-xml.ts'
 import { metadataElement } from './instance-metadata-xml.ts'
 import { type Element, element, encode } from './xml.ts'
@@ -19,19 +21,16 @@ export interface DomainHost {
   cpuModel: string
   /** MiB of QEMU's cache of translated code, without KVM. */
   tbCacheMb: number
-  /** Address that VNC listens on; null for no display at all. */
-  vncListen: string | null
-  /** Cache mode of file disks. */
-  diskCache: 'none' | 'writeback'
+  /** Whether guests have a screen. */
+  vnc: boolean
+  disks: DiskHandling
   /** Seconds between the balloon's reports; 0 for none. */
   memStatsPeriod: number
   consoleLog: string
 }
 
-const VIF_MODELS = ['virtio', 'ne2k_pci', 'pcnet', 'rtl8139', 'e1000', 'e1000e', 'igb']
 const SCSI_MODELS = ['virtio-scsi', 'lsilogic', 'lsisas1068', 'lsisas1078', 'buslogic', 'ibmvscsi']
 const WATCHDOG_ACTIONS = ['pause', 'poweroff', 'reset', 'none']
-const VIDEO_MODELS = ['cirrus', 'qxl', 'vga', 'virtio', 'bochs', 'none']
 
 export function domainXml(guest: GuestSpec, host: DomainHost): string {
   const { flavor } = guest
@@ -104,12 +103,13 @@ function sysinfo(guest: GuestSpec): Element {
 
 function operatingSystem(guest: GuestSpec, host: DomainHost): Element {
   const firmware = chosen(property(guest, 'hw_firmware_type'), 'hw_firmware_type', ['bios', 'uefi'])
-  const fromCdrom = guest.disks.find(({ role }) => role === 'root')?.device === 'cdrom'
+  const fromCdrom = guest.disks.find(({ role }) => role === 'root' || role === 'rescue')?.device === 'cdrom'
+  const isOrdered = guest.disks.some(({ bootOrder }) => bootOrder !== undefined)
   return element(
     'os',
     { firmware: firmware === 'uefi' ? 'efi' : undefined },
     element('type', { arch: host.arch, machine: machineType(guest) }, 'hvm'),
-    element('boot', { dev: fromCdrom ? 'cdrom' : 'hd' }),
+    !isOrdered && element('boot', { dev: fromCdrom ? 'cdrom' : 'hd' }),
     isTrue(property(guest, 'hw_boot_menu') ?? guest.flavor.extraSpecs['hw:boot_menu']) &&
       element('bootmenu', { enable: 'yes' }),
     element('smbios', { mode: 'sysinfo' }),
@@ -152,7 +152,7 @@ function devices(guest: GuestSpec, host: DomainHost): Element {
   return element(
     'devices',
     {},
-    guest.disks.map((disk) => diskElement(disk, guest.flavor, host.diskCache)),
+    disks(guest, host.disks),
     scsiController(guest),
     guest.vifs.map((vif) => interfaceElement(vif, guest)),
     serial(host.consoleLog),
@@ -179,10 +179,26 @@ function devices(guest: GuestSpec, host: DomainHost): Element {
   )
 }
 
+/** The config drive is last, so that no other disk changes its place when a guest has one. */
+function disks(guest: GuestSpec, handling: DiskHandling): Element[] {
+  const sorted = guest.disks.toSorted((a, b) => Number(a.role === 'config') - Number(b.role === 'config'))
+  const hasUnits = property(guest, 'hw_scsi_model') === 'virtio-scsi'
+  let next = 0
+  return sorted.map((disk) => {
+    const unit = hasUnits && disk.bus === 'scsi' ? next++ : undefined
+    return diskElement(disk, { flavor: guest.flavor, handling, unit })
+  })
+}
+
 function scsiController(guest: GuestSpec): Element | undefined {
   const model = chosen(property(guest, 'hw_scsi_model'), 'hw_scsi_model', SCSI_MODELS)
   const used = guest.disks.some((disk) => disk.bus === 'scsi')
   return used && model ? element('controller', { type: 'scsi', index: 0, model }) : undefined
+}
+
+/** One interface, as it is plugged into a guest that runs. */
+export function interfaceXml(vif: GuestVif, guest: GuestSpec): string {
+  return encode(interfaceElement(vif, guest))
 }
 
 function interfaceElement(vif: GuestVif, guest: GuestSpec): Element {
@@ -203,13 +219,13 @@ function serial(consoleLog: string): Element {
   return element('serial', { type: 'pty' }, element('log', { file: consoleLog, append: 'on' }), target)
 }
 
+/** The screen is had by a socket that libvirt puts beside the guest's monitor, where only root and QEMU reach it. */
 function display(guest: GuestSpec, host: DomainHost): Element[] {
-  const { vncListen } = host
-  if (vncListen === null) return [element('video', {}, element('model', { type: 'none' }))]
+  if (!host.vnc) return [element('video', {}, element('model', { type: 'none' }))]
   const model = chosen(property(guest, 'hw_video_model'), 'hw_video_model', VIDEO_MODELS) ?? 'virtio'
   return [
     element('input', { type: 'tablet', bus: 'usb' }),
-    element('graphics', { type: 'vnc', autoport: 'yes', listen: vncListen }),
+    element('graphics', { type: 'vnc' }, element('listen', { type: 'socket' })),
     element('video', {}, element('model', { type: model })),
   ]
 }

@@ -1,15 +1,17 @@
 // The life of this cloud's domains: find, define, start, stop, destroy. Foreign domains are never touched.
 
-import { saveDomain, startDomain } from '@kilonova/libvirt/constants'
+import { diskError, domainState, pausedReason, saveDomain, startDomain } from '@kilonova/libvirt/constants'
 import { isLibvirtError } from '@kilonova/libvirt/errors'
 import type { LibvirtHost } from '@kilonova/libvirt/host'
+import { blocks } from '@kilonova/libvirt/procedures/block'
 import { connect } from '@kilonova/libvirt/procedures/connect'
 import { domains } from '@kilonova/libvirt/procedures/domain'
+import { guests } from '@kilonova/libvirt/procedures/guest'
 import { saving } from '@kilonova/libvirt/procedures/saving'
 import { type Domain, domainOf } from '@kilonova/libvirt/wire-types'
 import { XMLParser } from 'fast-xml-parser'
 import { fault } from '../../faults.ts'
-import type { GuestState } from '../../hypervisor.ts'
+import type { GuestState, StalledGuest } from '../../hypervisor.ts'
 import { POWER, type PowerState } from '../../power-state.ts'
 import { domainFault } from './domain-faults.ts'
 import { CLOUD_NAMESPACE } from './instance-metadata-xml.ts'
@@ -20,6 +22,10 @@ const SAVING = { timeout: 1_800_000 }
 /** Managed save, snapshots' and checkpoints' metadata, NVRAM. */
 const UNDEFINE_ALL = 1 | 2 | 16 | 4
 const METADATA_ELEMENT = 2
+/** Of listAllDomains: those that are paused. */
+const PAUSED_ONES = 32
+/** The most that one call tells of. */
+const MOST_DISKS = 256
 /** Milliseconds. libvirt itself gives up on a hung monitor after 30 s. */
 const PATIENCE = { timeout: 120_000 }
 
@@ -39,6 +45,14 @@ export class Guests {
       const { domains: all } = await this.#host.call(connect.listAllDomains, { flags: 0 })
       const states = await Promise.all(all.map((domain) => this.#stateOf(domain)))
       return states.filter((state) => state !== undefined)
+    })
+  }
+
+  async stalled(): Promise<StalledGuest[]> {
+    return this.#faults('', async () => {
+      const { domains: paused } = await this.#host.call(connect.listAllDomains, { flags: PAUSED_ONES })
+      const found = await Promise.all(paused.map(({ uuid }) => this.#stalledDisk(uuid)))
+      return found.filter((guest) => guest !== undefined)
     })
   }
 
@@ -107,6 +121,20 @@ export class Guests {
     })
   }
 
+  setPassword(id: string, user: string, password: string): Promise<void> {
+    return this.#faults(id, async () => {
+      await this.#mustState(id)
+      await this.#host.call(guests.setUserPassword, { dom: domainOf(id), user, password, flags: 0 }, PATIENCE)
+    })
+  }
+
+  injectNmi(id: string): Promise<void> {
+    return this.#faults(id, async () => {
+      await this.#mustState(id)
+      await this.#host.call(guests.injectNmi, { dom: domainOf(id), flags: 0 }, PATIENCE)
+    })
+  }
+
   stop(id: string, how: 'acpi' | 'force'): Promise<void> {
     return this.#faults(id, async () => {
       const state = await this.#state(id)
@@ -130,10 +158,29 @@ export class Guests {
     })
   }
 
+  /** Whether it runs or is paused. */
+  isOn(id: string): Promise<boolean> {
+    return this.#faults(id, async () => hasProcess(await this.#mustState(id)))
+  }
+
+  /** The domain as it runs. */
+  liveXml(id: string): Promise<string> {
+    return this.#faults(id, () => this.#host.call(domains.getXmlDesc, { dom: domainOf(id), flags: 0 }, PATIENCE))
+  }
+
   /** The definition that the next start uses. */
   xml(id: string): Promise<string> {
     const INACTIVE = 2
     return this.#faults(id, () => this.#host.call(domains.getXmlDesc, { dom: domainOf(id), flags: INACTIVE }, PATIENCE))
+  }
+
+  /** The same of a guest that must run. */
+  runningXml(id: string): Promise<string> {
+    return this.#faults(id, async () => {
+      const state = await this.#mustState(id)
+      if (!hasProcess(state)) throw fault('GuestOff', { id, powerState: powerStateOf(state) })
+      return this.liveXml(id)
+    })
   }
 
   /** Whether the domain carries our cloud's tag; undefined when there is none of that uuid. */
@@ -190,6 +237,21 @@ export class Guests {
     const state = await this.#state(id)
     if (state === undefined) throw fault('GuestNotFound', { id })
     return state
+  }
+
+  async #stalledDisk(id: string): Promise<StalledGuest | undefined> {
+    const dom = domainOf(id)
+    try {
+      if (!(await this.isOurs(id))) return undefined
+      const { state, reason } = await this.#host.call(domains.getState, { dom, flags: 0 }, PATIENCE)
+      if (state !== domainState.PAUSED || reason !== pausedReason.IOERROR) return undefined
+      const { errors } = await this.#host.call(blocks.getErrors, { dom, maxErrors: MOST_DISKS, flags: 0 }, PATIENCE)
+      const full = errors.find(({ error }) => error === diskError.NO_SPACE)
+      return full && { id, disk: full.disk }
+    } catch (error) {
+      if (isLibvirtError(error, 'NO_DOMAIN', 'OPERATION_INVALID')) return undefined // it went off meanwhile
+      throw error
+    }
   }
 
   /** Lets pass that it was started meanwhile. */

@@ -6,6 +6,7 @@ import { connect } from '@kilonova/libvirt/procedures/connect'
 import { node } from '@kilonova/libvirt/procedures/node'
 import { paramValues } from '@kilonova/libvirt/wire-types'
 import { XMLParser } from 'fast-xml-parser'
+import { capabilityTraits } from '../../capability-traits.ts'
 import type { CpuInfo, HypervisorInventory } from '../../hypervisor.ts'
 
 const STATS_VCPU = 8
@@ -38,6 +39,7 @@ interface CapabilitiesXml {
         vendor?: string
         topology?: { sockets: string; cores: string; threads: string }
         feature?: { name: string }[]
+        maxphysaddr?: { mode: string; bits: string }
       }
       topology?: {
         cells?: { cell?: { id: string; memory?: { '#text': number }; cpus?: { cpu?: { id: string }[] } }[] }
@@ -50,7 +52,7 @@ interface CapabilitiesXml {
 export function parseCapabilities(xml: string): Capabilities {
   const { host, guest = [] } = (parser.parse(xml) as CapabilitiesXml).capabilities
   const cells = host.topology?.cells?.cell ?? []
-  const { topology, feature = [] } = host.cpu
+  const { topology, feature = [], maxphysaddr: physical } = host.cpu
   return {
     arch: host.cpu.arch,
     cpu: {
@@ -64,6 +66,7 @@ export function parseCapabilities(xml: string): Capabilities {
         threads: Number(topology?.threads ?? 1),
       },
       features: feature.map(({ name }) => name).sort(),
+      ...(physical ? { maxphysaddr: { mode: physical.mode, bits: Number(physical.bits) } } : {}),
     },
     cells: cells.map((cell) => ({
       id: Number(cell.id),
@@ -84,7 +87,12 @@ export async function readCapabilities(host: LibvirtHost): Promise<Capabilities>
   return parseCapabilities(await host.call(connect.getCapabilities))
 }
 
-export async function hypervisorInventory(host: LibvirtHost, capabilities: Capabilities): Promise<HypervisorInventory> {
+export async function hypervisorInventory(
+  host: LibvirtHost,
+  capabilities: Capabilities,
+  { display }: { display: boolean },
+): Promise<HypervisorInventory> {
+  const architectures = capabilities.supportedInstances.map(([arch]) => arch)
   const [info, version, type, hostname, stats, uptime] = await Promise.all([
     host.call(node.getInfo),
     host.call(connect.getVersion),
@@ -103,6 +111,7 @@ export async function hypervisorInventory(host: LibvirtHost, capabilities: Capab
     hypervisorVersion: Number(version),
     hypervisorHostname: hostname,
     cpuInfo: capabilities.cpu,
+    traits: capabilityTraits({ architectures, display }),
     numaTopology: capabilities.cells,
     uptime,
   }

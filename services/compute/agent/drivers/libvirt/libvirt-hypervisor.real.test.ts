@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -7,15 +7,19 @@ import { systemClock } from '@kilonova/base/clock'
 import { run } from '@kilonova/base/command'
 import { isFault } from '@kilonova/base/fault'
 import { systemRandom } from '@kilonova/base/random'
-import { type Daemon, startDaemon } from '@kilonova/libvirt/daemon'
+import { blockCopy } from '@kilonova/libvirt/constants'
+import { type Daemon, pathOutside, startDaemon } from '@kilonova/libvirt/daemon'
 import { LibvirtHost } from '@kilonova/libvirt/host'
+import { blocks } from '@kilonova/libvirt/procedures/block'
 import { domains } from '@kilonova/libvirt/procedures/domain'
 import { saving } from '@kilonova/libvirt/procedures/saving'
 import { unixSocket } from '@kilonova/libvirt/unix-socket'
 import { domainOf } from '@kilonova/libvirt/wire-types'
 import fc from 'fast-check'
-import { planDisks } from '../../disks/disk-mapping.ts'
-import type { GuestSpec } from '../../guest-spec.ts'
+import { LOCAL_BUSES } from '../../../disk-words.ts'
+import { placeInFiles, planDisks } from '../../disks/disk-mapping.ts'
+import { createBlank } from '../../disks/qemu-img.ts'
+import type { GuestBlockDevice, GuestSpec } from '../../guest-spec.ts'
 import type { Hypervisor } from '../../hypervisor.ts'
 import { hypervisorContract } from '../../hypervisor-contract.ts'
 import { InstancePaths } from '../../instance-paths.ts'
@@ -36,8 +40,8 @@ const settings = {
   cpuMode: 'none',
   cpuModel: '',
   tbCacheMb: 16,
-  vncListen: null,
-  diskCache: 'writeback',
+  vnc: true,
+  disks: { cache: { file: 'writeback', block: 'none' } },
   memStatsPeriod: 10,
 } as const
 
@@ -47,8 +51,9 @@ before(async () => {
   host = LibvirtHost.start({ connect: unixSocket(daemon.socket) })
   paths = new InstancePaths(join(directory, 'instances'))
   await host.ready(AbortSignal.timeout(60_000))
-  hypervisor = libvirtHypervisor({ host, paths, cloudTag: 'ours', ...settings })
-  stranger = libvirtHypervisor({ host, paths, cloudTag: 'theirs', ...settings })
+  const common = { host, paths, pathOutside: (path: string) => pathOutside(daemon.directory, path), ...settings }
+  hypervisor = libvirtHypervisor({ ...common, cloudTag: 'ours' })
+  stranger = libvirtHypervisor({ ...common, cloudTag: 'theirs' })
 })
 
 after(async () => {
@@ -62,12 +67,27 @@ after(async () => {
 async function onDisk(parts: Partial<GuestSpec> = {}): Promise<GuestSpec> {
   const guest = makeGuest(parts)
   await mkdir(paths.directory(guest.id), { recursive: true })
-  guest.disks = planDisks(guest, paths, 'raw')
+  guest.disks = planDisks(guest, placeInFiles(paths, guest.id, 'raw'))
   for (const { source } of guest.disks) await writeFile(source.path, bootableDisk(`${guest.hostname} is up`))
   return guest
 }
 
-hypervisorContract('libvirt', { hypervisor: () => hypervisor, stranger: () => stranger, guest: onDisk })
+/** An empty file that stands on what the guest's disk stands on: nothing. */
+async function delta({ disks }: GuestSpec): Promise<string> {
+  const folder = paths.snapshot(systemRandom.uuid())
+  await mkdir(folder, { recursive: true })
+  const { size } = await stat(disks[0]!.source.path)
+  await createBlank(join(folder, 'delta'), 'qcow2', size)
+  return join(folder, 'delta')
+}
+
+hypervisorContract('libvirt', {
+  hypervisor: () => hypervisor,
+  stranger: () => stranger,
+  guest: onDisk,
+  hasGuestAgent: false,
+  delta,
+})
 
 async function eventually<T>(look: () => Promise<T | undefined | false>): Promise<T> {
   for (let waited = 0; waited < 20_000; waited += 50) {
@@ -88,6 +108,23 @@ test('the guest runs from its disk and its console is kept, also over a restart'
   await hypervisor.stop(guest.id, 'force')
   await hypervisor.start(guest.id, { paused: false })
   await eventually(async () => (await said()).split('speaker is up').length === 3)
+  await hypervisor.destroy(guest.id)
+})
+
+test('a guest boots from the disk that comes first in its boot order, wherever it is attached', async () => {
+  const guest = await onDisk({ hostname: 'own' })
+  const said = async () => Buffer.from(await hypervisor.consoleOutput(guest.id, 1000)).toString()
+  const [root] = guest.disks
+  const path = paths.file(guest.id, 'disk.rescue')
+  await writeFile(path, bootableDisk('rescue is up'))
+  const rescue = { ...root!, role: 'rescue', source: { kind: 'file', path }, target: 'vdb', bootOrder: 1 } as const
+  await hypervisor.define({ ...guest, disks: [root!, rescue] })
+  await hypervisor.start(guest.id, { paused: false })
+  await eventually(async () => (await said()).includes('rescue is up'))
+  await hypervisor.stop(guest.id, 'force')
+  await hypervisor.define(guest)
+  await hypervisor.start(guest.id, { paused: false })
+  await eventually(async () => (await said()).includes('own is up'))
   await hypervisor.destroy(guest.id)
 })
 
@@ -128,6 +165,31 @@ test('a start forgets the saved memory, and so does destroy', async () => {
   await hypervisor.destroy(guest.id)
 })
 
+test('what a process that died while it copied a disk has left is ended', async () => {
+  const guest = await onDisk()
+  const dom = domainOf(guest.id)
+  const { target } = guest.disks[0]!
+  await hypervisor.define(guest)
+  await hypervisor.start(guest.id, { paused: false })
+  const job = () => host.call(blocks.getJobInfo, { dom, path: target, flags: 0 })
+  const { SHALLOW, REUSE_EXT, TRANSIENT_JOB } = blockCopy
+  const flags = SHALLOW | REUSE_EXT | TRANSIENT_JOB
+  for (const note of [{}, { frozen: true }, { held: true }]) {
+    const file = await delta(guest)
+    await writeFile(paths.file(guest.id, 'disk-copy.json'), JSON.stringify(note))
+    const destination = `<disk type='file'><driver type='qcow2'/><source file='${file}'/></disk>`
+    await host.call(blocks.copy, { dom, path: target, destination, params: [], flags })
+    assert.equal((await job()).found, true)
+    const copies = libvirtHypervisor({ host, paths, cloudTag: 'ours', ...settings }).diskCopies!
+    assert.deepEqual(await copies.begun(), [guest.id])
+    for (let i = 0; i < 2; i++) await copies.release(guest.id)
+    assert.equal((await job()).found, false)
+    assert.deepEqual(await copies.begun(), [])
+    assert.equal(await hypervisor.powerState(guest.id), POWER.RUNNING)
+  }
+  await hypervisor.destroy(guest.id)
+})
+
 test('every kind of device and property is taken by libvirt', async () => {
   const flavor = {
     ...makeGuest().flavor,
@@ -151,23 +213,58 @@ test('every kind of device and property is taken by libvirt', async () => {
     { configDrive: true, image: makeImage({ properties: { hw_machine_type: 'q35' } }) },
     { image: makeImage({ diskFormat: 'iso' }) },
   ]
-  const withDisplay = libvirtHypervisor({ host, paths, cloudTag: 'ours', ...settings, vncListen: '127.0.0.1' })
   for (const parts of kinds) {
     const vif = makeVif({ tag: 'front', tap: `kt${systemRandom.bytes(5).toString('hex')}` })
     const guest = await onDisk({ ...parts, vifs: [vif] })
     await run('ip', ['tuntap', 'add', 'dev', vif.tap, 'mode', 'tap'])
     try {
-      const devices = await withDisplay.define(guest)
+      const devices = await hypervisor.define(guest)
       assert.equal(devices.length, 1)
       assert.equal(devices[0]?.mac, vif.mac)
       assert.match(devices[0]?.address ?? '', /^0000:[0-9a-f]{2}:[0-9a-f]{2}\.0$/)
-      await withDisplay.start(guest.id, { paused: true })
-      assert.equal(await withDisplay.powerState(guest.id), POWER.PAUSED)
+      await hypervisor.start(guest.id, { paused: true })
+      assert.equal(await hypervisor.powerState(guest.id), POWER.PAUSED)
     } finally {
-      await withDisplay.destroy(guest.id)
+      await hypervisor.destroy(guest.id)
       await run('ip', ['link', 'delete', vif.tap])
     }
   }
+})
+
+test('disks may be on any bus that users can ask for, the root as a CD-ROM too, and are found by their tags', async () => {
+  const flavor = { ...makeGuest().flavor, ephemeralGb: 3, swapMb: 1 }
+  const wish = (parts: Partial<GuestBlockDevice>): GuestBlockDevice => ({
+    ...{ role: 'ephemeral', size: 1, guestFormat: null, device: null, bus: null, imagesType: null, tag: null },
+    ...parts,
+  })
+  const root = wish({ role: 'root', size: null, device: 'cdrom', tag: 'system' })
+  const buses = LOCAL_BUSES.filter((bus) => bus !== 'ide').map((bus) => wish({ bus, tag: bus }))
+  const swap = wish({ role: 'swap', bus: 'ide', tag: 'swap' })
+  const guest = await onDisk({ flavor, configDrive: true, blockDevices: [root, ...buses, swap] })
+  const devices = await hypervisor.define(guest)
+  assert.deepEqual(
+    guest.disks.map(({ device, target }) => `${device} ${target}`),
+    ['cdrom hda', 'disk vda', 'disk sda', 'disk sdb', 'disk sdc', 'disk hdb', 'cdrom hdc'],
+  )
+  assert.deepEqual(
+    devices.map(({ type, bus, tags }) => [type, bus, tags]),
+    [
+      ['disk', 'ide', ['system']],
+      ['disk', 'pci', ['virtio']],
+      ['disk', 'scsi', ['scsi']],
+      ['disk', 'none', ['sata']],
+      ['disk', 'usb', ['usb']],
+      ['disk', 'ide', ['swap']],
+    ],
+  )
+  assert.match(devices[1]!.address, /^0000:[0-9a-f]{2}:[0-9a-f]{2}\.0$/)
+  await hypervisor.start(guest.id, { paused: true })
+  assert.equal(await hypervisor.powerState(guest.id), POWER.PAUSED)
+  await hypervisor.destroy(guest.id)
+  const five = Array.from({ length: 4 }, () => wish({ bus: 'ide' }))
+  const crowded = makeGuest({ flavor, configDrive: true, blockDevices: [root, ...five] })
+  const place = placeInFiles(paths, crowded.id, 'raw')
+  assert.throws(() => planDisks(crowded, place), /the bus ide has room for 4 disks/)
 })
 
 test("the domain's XML agrees with libvirt's schema whatever people call things", async () => {
@@ -176,7 +273,7 @@ test("the domain's XML agrees with libvirt's schema whatever people call things"
   await fc.assert(
     fc.asyncProperty(text, text, text, async (displayName, projectName, userName) => {
       const guest = makeGuest({ displayName, projectName, userName, vifs: [makeVif()], configDrive: true })
-      guest.disks = planDisks(guest, paths, 'qcow2')
+      guest.disks = planDisks(guest, placeInFiles(paths, guest.id, 'qcow2'))
       const xml = domainXml(guest, { ...settings, cloudTag: 'ours', arch: 'x86_64', consoleLog: '/tmp/console.log' })
       await host.call(domains.defineXml, { xml, flags: VALIDATE })
       assert.equal(await hypervisor.powerState(guest.id), POWER.SHUTDOWN)

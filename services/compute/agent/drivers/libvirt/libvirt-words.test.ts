@@ -18,6 +18,7 @@ test('lifecycle events', () => {
   const words = Array.from({ length: 9 }, (_, event) => lifecycleOf(event, 0)?.event ?? '-')
   assert.deepEqual(words, ['-', '-', 'started', 'paused', 'resumed', 'stopped', '-', '-', '-'])
   assert.deepEqual(lifecycleOf(3, 7), { event: 'postcopy_started', powerState: 3 })
+  assert.deepEqual(lifecycleOf(3, 2), { event: 'paused', powerState: 3 }, 'the host has no room for what it writes')
   assert.deepEqual(lifecycleOf(5, 0), { event: 'stopped', powerState: 4 })
 })
 

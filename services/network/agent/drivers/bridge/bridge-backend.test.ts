@@ -55,7 +55,7 @@ test('two clouds on one host: the same addresses, nothing in common, and neither
   for (const guest of [caller, stranger]) await guest.configure(['10.84.0.5/24'])
   for (const guest of [friend, neighbour]) await guest.configure(['10.84.0.6/24'])
   assert.equal(await caller.pings('10.84.0.6'), true)
-  assert.equal(await stranger.pings('10.84.0.6'), false, 'the other cloud’s rules hold for its own ports')
+  assert.equal(await stranger.pingsInVain('10.84.0.6'), true, 'the other cloud’s rules hold for its own ports')
   const before = await one.agent.inventory()
   await other.agent.reconcile({ ...nothing, generation: 4 })
   assert.deepEqual(await other.agent.inventory(), [])

@@ -7,7 +7,7 @@ import { condensed, conntrackArguments, flowsOfGroupChange, flowsOfPortChange, o
 
 const network = aNetwork([aSubnet('10.0.0.0/24'), aSubnet('fd00::/64')], [])
 const stateOf = (ports: WiredPort[], groups = [] as ReturnType<typeof aGroup>[]): HostState => ({
-  networks: new Map([[network.id, { generation: 1, network, gatewayCidr: null, zone: 7 }]]),
+  networks: new Map([[network.id, { generation: 1, network, gatewayCidrs: [], zone: 7 }]]),
   ports: new Map(ports.map((port) => [port.id, { generation: 1, port, mark: 1 }])),
   groups: new Map(groups.map((group) => [group.id, { generation: 1, group }])),
   routers: new Map(),

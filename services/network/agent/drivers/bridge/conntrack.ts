@@ -45,15 +45,20 @@ async function deleteFlows(flows: readonly FlowsToEnd[]): Promise<void> {
   for (const flow of condensed(flows)) await deleteKind(conntrackArguments(flow))
 }
 
-/** conntrack gives up when a flow ends by itself between its look and its deletion: then once more. */
-async function deleteKind(args: string[], tries = 5): Promise<void> {
+/**
+ * Ends the flows that conntrack's arguments name, here or in a namespace; none is no error. conntrack gives up when a
+ * flow ends by itself between its look and its deletion: then once more.
+ */
+export async function deleteKind(deletion: string[], namespace?: string, tries = 5): Promise<void> {
+  const inside = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]
+  const [file, ...args] = [...inside, 'conntrack', ...deletion]
   try {
-    await run('conntrack', args)
+    await run(file!, args)
   } catch (error) {
     if (!(error instanceof CommandFailed) || error.code !== 1) throw error
     if (error.stderr.includes(' 0 flow entries')) return
     if (tries === 0 || !error.stderr.includes("doesn't exist")) throw error
-    await deleteKind(args, tries - 1)
+    await deleteKind(deletion, namespace, tries - 1)
   }
 }
 

@@ -58,7 +58,7 @@ test('a port gets its own address with MTU, routes, name server and name', async
 test('a MAC that is no port of the network gets nothing', async () => {
   const client = await guest('10.81.0.12', { portSecurity: false, securityGroupIds: [] })
   await client.run('ip', ['link', 'set', 'dev', 'eth0', 'address', newMac()])
-  assert.doesNotMatch(await client.dhcp(host.directory), /^lease /m)
+  assert.doesNotMatch(await client.dhcp(host.directory, 3), /^lease /m)
 })
 
 test('a new holder of an address gets it though the old one never gave it back, without a restart', async () => {
@@ -89,18 +89,29 @@ test('a port without port security cannot pose as another before the metadata se
   assert.equal(await poser.fetch(METADATA), poser.port.deviceId)
   await poser.configure(['10.81.0.17/24'], [`169.254.169.254/32 via 10.81.0.2 dev eth0 src 10.81.0.17`])
   assert.equal(await poser.pings('10.81.0.2', ['-I', '10.81.0.17']), true, 'elsewhere it may')
-  assert.equal(await poser.fetch(METADATA), undefined)
+  assert.equal(await poser.fetch(METADATA, 2), undefined)
+})
+
+test('a port with address pairs cannot either', async () => {
+  const pairs = [{ ipAddress: '10.81.0.0/24', macAddress: null }]
+  const poser = await guest('10.81.0.22', { allowedAddressPairs: pairs })
+  await guest('10.81.0.23')
+  await poser.dhcp(host.directory)
+  assert.equal(await poser.fetch(METADATA), poser.port.deviceId)
+  await poser.configure(['10.81.0.23/24'], [`169.254.169.254/32 via 10.81.0.2 dev eth0 src 10.81.0.23`])
+  assert.equal(await poser.pings('10.81.0.2', ['-I', '10.81.0.23']), true, 'elsewhere it may')
+  assert.equal(await poser.fetch(METADATA, 2), undefined)
 })
 
 test('IPv6 addresses come by router advertisement, metadata answers at its link-local address', async () => {
   const client = await guest('10.81.0.18')
   const addresses = async () => (await client.run('ip', ['-6', 'address', 'show', 'dev', 'eth0'])).stdout
-  for (let tries = 0; tries < 100 && !(await addresses()).includes('inet6 fd81:'); tries++) await systemClock.sleep(100)
+  for (let tries = 0; tries < 600 && !(await addresses()).includes('inet6 fd81:'); tries++) await systemClock.sleep(100)
   assert.match(await addresses(), /inet6 fd81::/)
   const { stdout } = await client.run('ip', ['-6', 'route', 'show', 'default'])
   assert.equal(stdout, '', 'the DHCP server is no router')
   const request = 'GET / HTTP/1.0\r\n\r\n'
-  const answer = await client.run('busybox', ['nc', '-w', '2', 'fe80::a9fe:a9fe%eth0', '80'], request)
+  const answer = await client.run('busybox', ['nc', '-w', '60', 'fe80::a9fe:a9fe%eth0', '80'], request)
   assert.match(answer.stdout, new RegExp(client.port.deviceId))
 })
 

@@ -46,7 +46,7 @@ test('IPv6: each pair of modes has its kind of range', () => {
     ['dhcpv6-stateful', null, 'static,64,86400s'],
     ['dhcpv6-stateless', null, 'static,64,86400s'],
     ['slaac', null, undefined],
-    [null, null, undefined],
+    [null, null, 'static,64,86400s'],
   ]
   for (const [ipv6AddressMode, ipv6RaMode, expected] of table) {
     const subnet = aSubnet('fd00::/64', { ipv6AddressMode, ipv6RaMode })
@@ -66,14 +66,19 @@ test('hosts are the served addresses of ports; names are made safe; no tags', ()
   const ipv4 = aSubnet('10.0.0.0/24')
   const stateful = aSubnet('fd00::/64', { ipv6AddressMode: 'dhcpv6-stateful' })
   const slaac = aSubnet('fd01::/64', { ipv6AddressMode: 'slaac', ipv6RaMode: 'slaac' })
-  const network = aNetwork([ipv4, stateful, slaac], ['10.0.0.2'])
+  const plain = aSubnet('fd02::/64')
+  const network = aNetwork([ipv4, stateful, slaac, plain], ['10.0.0.2'])
   const macAddress = 'FA:16:3E:00:00:01'
-  const port = aPort(network, ['10.0.0.5', 'fd00::5', 'fd01::5'], { macAddress, hostname: 'Web_1,set:x\nevil' })
+  const port = aPort(network, ['10.0.0.5', 'fd00::5', 'fd01::5', 'fd02::5'], {
+    macAddress,
+    hostname: 'Web_1,set:x\nevil',
+  })
   const nameless = aPort(network, ['10.0.0.6'], { macAddress: 'fa:16:3e:00:00:02' })
   const { hosts, addnHosts } = dnsmasqFiles(network, [port, nameless], settings)!
   assert.deepEqual(hosts.trimEnd().split('\n'), [
     'fa:16:3e:00:00:01,web-1-set-x-evil,10.0.0.5',
     'fa:16:3e:00:00:01,web-1-set-x-evil,[fd00::5]',
+    'fa:16:3e:00:00:01,web-1-set-x-evil,[fd02::5]',
     'fa:16:3e:00:00:02,host-10-0-0-6,10.0.0.6',
   ])
   assert.ok(addnHosts.includes('fd01::5 web-1-set-x-evil.example.org web-1-set-x-evil\n'))

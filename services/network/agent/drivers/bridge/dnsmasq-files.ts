@@ -32,9 +32,7 @@ export function dnsmasqFiles(
   ports: readonly WiredPort[],
   settings: DhcpSettings,
 ): DnsmasqFiles | undefined {
-  if (!network.dhcp) return undefined
-  const served = network.subnets.filter((subnet) => subnet.enableDhcp)
-  const ranges = served.flatMap(rangeLine)
+  const { served, ranges } = rangesOf(network)
   if (ranges.length === 0) return undefined
   return {
     conf: text([...confLines(network, settings, served), ...ranges, ...ports.flatMap(tagLines)]),
@@ -42,6 +40,16 @@ export function dnsmasqFiles(
     opts: text([...networkOptions(network, served), ...ports.flatMap(extraOptions)]),
     addnHosts: text(ports.flatMap((port) => nameLines(port, settings.dnsDomain))),
   }
+}
+
+/** Whether the network has a dnsmasq. */
+export function hasDnsmasq(network: WiredNetwork): boolean {
+  return rangesOf(network).ranges.length > 0
+}
+
+function rangesOf(network: WiredNetwork): { served: WiredSubnet[]; ranges: string[] } {
+  const served = network.dhcp ? network.subnets.filter((subnet) => subnet.enableDhcp) : []
+  return { served, ranges: served.flatMap(rangeLine) }
 }
 
 function confLines(network: WiredNetwork, settings: DhcpSettings, served: WiredSubnet[]): string[] {
@@ -91,9 +99,14 @@ function rangeLine(subnet: WiredSubnet): string[] {
 
 function rangeMode(subnet: WiredSubnet): 'static' | 'ra-only' | 'ra-stateless' | undefined {
   const { ipv6AddressMode, ipv6RaMode } = subnet
-  if (ipv6AddressMode === 'dhcpv6-stateful') return 'static'
+  if (hasLeases(subnet)) return 'static'
   if (ipv6AddressMode === 'dhcpv6-stateless') return ipv6RaMode === null ? 'static' : 'ra-stateless'
   return ipv6RaMode === null ? undefined : 'ra-only'
+}
+
+/** True for an IPv6 subnet whose addresses DHCP gives. One without any mode is such, as in Neutron. */
+function hasLeases({ ipv6AddressMode, ipv6RaMode }: WiredSubnet): boolean {
+  return ipv6AddressMode === 'dhcpv6-stateful' || (ipv6AddressMode === null && ipv6RaMode === null)
 }
 
 /** What a tenant writes may not end a line or a field. */
@@ -124,7 +137,7 @@ function hostLines(port: WiredPort, served: readonly WiredSubnet[]): string[] {
     if (!subnet || !readPrefix(ipAddress)) return []
     const start = `${mac},${hostLabel(port, ipAddress)}`
     if (subnet.ipVersion === 4) return [`${start},${ipAddress}`]
-    return subnet.ipv6AddressMode === 'dhcpv6-stateful' ? [`${start},[${ipAddress}]`] : []
+    return hasLeases(subnet) ? [`${start},[${ipAddress}]`] : []
   })
 }
 

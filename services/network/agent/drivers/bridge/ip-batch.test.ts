@@ -75,7 +75,7 @@ test('routes are replaced, not removed first', () => {
   ])
   assert.deepEqual(routeLines([{ destination: 'default', via: 'fd00::1' }], seen.slice(0, 1)), [
     'route del default via 10.0.0.1',
-    '-6 route replace default via fd00::1',
+    'route replace default via fd00::1',
   ])
   assert.deepEqual(routeLines(seen, seen), [])
 })

@@ -124,16 +124,14 @@ export function routeLines(wanted: readonly RouteWish[], seen: readonly RouteWis
   return [
     ...seen
       .filter((route) => !wantedKeys.has(key(route)) && !wantedDestinations.has(familyDestination(route)))
-      .map((route) => `${familyOf(route)}route del ${route.destination} via ${route.via}`),
+      .map((route) => `route del ${route.destination} via ${route.via}`),
     ...wanted
       .filter((route) => !seenKeys.has(key(route)))
       .map(
-        (route) =>
-          `${familyOf(route)}route replace ${route.destination} via ${route.via}${route.device ? ` dev ${route.device}` : ''}`,
+        (route) => `route replace ${route.destination} via ${route.via}${route.device ? ` dev ${route.device}` : ''}`,
       ),
   ]
 }
 
 const isIpv6 = ({ via }: RouteWish): boolean => via.includes(':')
-const familyOf = (route: RouteWish): string => (isIpv6(route) ? '-6 ' : '')
 const familyDestination = (route: RouteWish): string => `${isIpv6(route) ? 6 : 4} ${route.destination}`

@@ -1,7 +1,6 @@
 // Networks: a bridge each, the DHCP namespace beside it, and the host's own leg where the network is external.
-import { writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import type { HostState, NetworkRecord } from '../../backend.ts'
-import { readPrefix } from './addresses.ts'
 import type { BridgeHost } from './bridge-host.ts'
 import { ensureDhcp, removeDhcp } from './dhcp.ts'
 import { addressLines, bridgeLines, ipBatch, vethLines } from './ip-batch.ts'
@@ -29,10 +28,10 @@ export async function ensureBridge(host: BridgeHost, { network }: NetworkRecord)
  * The gateway address is not on the bridge but on a veth into it: so what the host routes enters by a port like any
  * other packet and passes the security groups.
  */
-async function ensureExternal(host: BridgeHost, { network, gatewayCidr }: NetworkRecord): Promise<void> {
+async function ensureExternal(host: BridgeHost, { network, gatewayCidrs }: NetworkRecord): Promise<void> {
   const near = externalDevice(network.id)
   const far = externalBridgeEnd(network.id)
-  if (gatewayCidr === null || !readPrefix(gatewayCidr)) {
+  if (gatewayCidrs.length === 0) {
     await host.removeLink(near)
     return
   }
@@ -45,13 +44,24 @@ async function ensureExternal(host: BridgeHost, { network, gatewayCidr }: Networ
   await ipBatch([
     ...((await readLink(near))?.alias === alias ? [] : [`link set dev ${near} alias ${alias}`]),
     ...(device?.mtu === network.mtu ? [] : [`link set dev ${near} mtu ${network.mtu}`]),
-    ...addressLines(near, [gatewayCidr], device?.addresses ?? []),
+    ...addressLines(near, gatewayCidrs, device?.addresses ?? []),
     ...(device?.up ? [] : [`link set dev ${near} up`]),
   ])
-  await writeFile(
-    gatewayCidr.includes(':') ? '/proc/sys/net/ipv6/conf/all/forwarding' : '/proc/sys/net/ipv4/ip_forward',
-    '1',
-  )
+  if (gatewayCidrs.some((cidr) => !cidr.includes(':'))) await writeFile('/proc/sys/net/ipv4/ip_forward', '1')
+  if (gatewayCidrs.some((cidr) => cidr.includes(':'))) await forwardIpv6()
+}
+
+const IPV6 = '/proc/sys/net/ipv6/conf'
+
+/** A host that forwards no longer listens to router advertisements, unless told to (2): its own way out shall stay. */
+async function forwardIpv6(): Promise<void> {
+  if ((await readFile(`${IPV6}/all/forwarding`, 'utf8')).trim() === '1') return
+  for (const device of await readdir(IPV6)) {
+    const path = `${IPV6}/${device}/accept_ra`
+    const listens = (await readFile(path, 'utf8').catch(() => '')).trim() === '1'
+    if (listens) await writeFile(path, '2')
+  }
+  await writeFile(`${IPV6}/all/forwarding`, '1')
 }
 
 export async function removeNetwork(host: BridgeHost, record: NetworkRecord, state: HostState): Promise<void> {

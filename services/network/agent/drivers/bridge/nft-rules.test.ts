@@ -54,7 +54,9 @@ test('without port security only the way to metadata is guarded; switched off no
 })
 
 const state = (ports: WiredPort[], groups = [aGroup()]): HostState => ({
-  networks: new Map([[network.id, { generation: 1, network, gatewayCidr: '198.18.0.1/24', zone: 7 }]]),
+  networks: new Map([
+    [network.id, { generation: 1, network, gatewayCidrs: ['198.18.0.1/24', '2001:db8::1/64'], zone: 7 }],
+  ]),
   ports: new Map(ports.map((each, index) => [each.id, { generation: 1, port: each, mark: index + 1 }])),
   groups: new Map(groups.map((group) => [group.id, { generation: 1, group }])),
   routers: new Map(),
@@ -80,6 +82,13 @@ test('a stateless group takes the answer rule from its ports', () => {
   }
   assert.ok(!chainOf().includes('ct state established'))
   assert.ok(chainOf([aGroup()]).includes('ct state established'))
+})
+
+test('what leaves an external network by IPv4 hides behind the host, by IPv6 nothing does', () => {
+  const lines = nftTables('0badcafe').whole(state([], [])).split('\n')
+  const hidden = lines.filter((line) => line.includes('masquerade'))
+  assert.equal(hidden.length, 1)
+  assert.match(hidden[0]!, / ip saddr 198\.18\.0\.0\/24 masquerade$/)
 })
 
 test('nft takes the whole text, also with rules that can not be expressed', async () => {

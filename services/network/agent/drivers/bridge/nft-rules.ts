@@ -3,7 +3,7 @@
 import { log } from '@kilonova/base/log'
 import type { HostState, NetworkRecord, PortRecord } from '../../backend.ts'
 import type { WiredPort, WiredSecurityGroup } from '../../protocol.ts'
-import { prefixesOf, prefixText, readPrefix } from './addresses.ts'
+import { prefixesOf } from './addresses.ts'
 import { bridgeName, externalDevice, tableName, tapName } from './names.ts'
 import { membersSet, ruleMatches } from './security-group-rules.ts'
 import { senderRules } from './sender-rules.ts'
@@ -45,11 +45,10 @@ export function nftTables(cloudTag: string): NftTables {
     ...rules.map((rule) => `add rule ${table} ${name} ${rule}`),
   ]
   const outsideRules = (record: NetworkRecord): string[] => {
-    const prefix = record.gatewayCidr === null ? undefined : readPrefix(record.gatewayCidr)
-    if (!prefix) return []
     const device = externalDevice(record.network.id)
-    const family = prefix.version === 4 ? 'ip' : 'ip6'
-    return [`iifname "${device}" oifname != "${device}" ${family} saddr ${prefixText(prefix)} masquerade`]
+    return prefixesOf(4, record.gatewayCidrs).map(
+      (prefix) => `iifname "${device}" oifname != "${device}" ip saddr ${prefix} masquerade`,
+    )
   }
   const outsideChain = (networkId: string): string => `outside-${networkId}`
   const network = (record: NetworkRecord): string[] => {

@@ -13,7 +13,7 @@ const inner = aNetwork(
 const outside = aNetwork([aSubnet('198.18.0.0/24', { gatewayIp: '198.18.0.1' })], [])
 const state: HostState = {
   networks: new Map(
-    [inner, outside].map((network) => [network.id, { generation: 1, network, gatewayCidr: null, zone: 1 }]),
+    [inner, outside].map((network) => [network.id, { generation: 1, network, gatewayCidrs: [], zone: 1 }]),
   ),
   ports: new Map(),
   groups: new Map(),
@@ -87,6 +87,15 @@ test('advertises IPv6 subnets that want it, none else', () => {
   const conf = advertisementConf(router, state, { directory: '/d', user: 'nobody' })!
   const device = `qr-${router.interfaces[0]!.portId.slice(0, 11)}`
   assert.ok(conf.includes(`dhcp-range=fd00::,static,64\nra-param=${device},mtu:1400,high,60,1800\n`))
+  const slaac = { ipv6RaMode: 'slaac', ipv6AddressMode: 'slaac' } as const
+  const several = aNetwork([aSubnet('fd01::/64', slaac), aSubnet('fd02::/64', slaac), aSubnet('fd03::/64')], [])
+  const networks = new Map([[several.id, { generation: 1, network: several, gatewayCidrs: [], zone: 2 }]])
+  const both = { ...router, interfaces: [leg(several, ['fd01::1', 'fd02::1', 'fd03::1'])] }
+  const ranges = advertisementConf(both, { ...state, networks }, { directory: '/d', user: 'nobody' })!
+  assert.deepEqual(
+    ranges.split('\n').filter((line) => line.startsWith('dhcp-range')),
+    ['dhcp-range=fd01::,ra-only,64', 'dhcp-range=fd02::,ra-only,64'],
+  )
   const plain = { ...router, interfaces: [leg(outside, ['198.18.0.9'])] }
   assert.equal(advertisementConf(plain, state, { directory: '/d', user: 'nobody' }), undefined)
 })

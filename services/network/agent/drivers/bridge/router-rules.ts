@@ -102,6 +102,13 @@ function unique(pairs: string[][]): string {
   return [...new Map(pairs.map(([key, value]) => [key!, value!]))].map(([key, value]) => `${key} : ${value}`).join(', ')
 }
 
+function advertisedRange({ cidr, ipVersion, ipv6RaMode }: WiredSubnet): string[] {
+  const prefix = readPrefix(cidr)
+  if (ipVersion !== 6 || ipv6RaMode === null || prefix?.length !== 64) return []
+  const mode = { slaac: 'ra-only', 'dhcpv6-stateless': 'ra-stateless', 'dhcpv6-stateful': 'static' }[ipv6RaMode]
+  return [`dhcp-range=${prefix.address},${mode},64`]
+}
+
 /** The settings of dnsmasq for router advertisements; undefined when no subnet here wants them. */
 export function advertisementConf(
   router: WiredRouter,
@@ -109,19 +116,11 @@ export function advertisementConf(
   settings: { directory: string; user: string },
 ): string | undefined {
   const lines = router.interfaces.flatMap((port) => {
+    const ranges = subnetsOf(port, state).flatMap(advertisedRange)
+    if (ranges.length === 0) return []
     const device = routerDevice(port.portId)
-    const subnet = subnetsOf(port, state).find(({ ipVersion, ipv6RaMode }) => ipVersion === 6 && ipv6RaMode !== null)
-    const prefix = subnet && readPrefix(subnet.cidr)
-    if (prefix?.length !== 64) return []
-    const mode = { slaac: 'ra-only', 'dhcpv6-stateless': 'ra-stateless', 'dhcpv6-stateful': 'static' }[
-      subnet!.ipv6RaMode!
-    ]
     const mtu = state.networks.get(port.networkId)?.network.mtu ?? 1500
-    return [
-      `interface=${device}`,
-      `dhcp-range=${prefix.address},${mode},64`,
-      `ra-param=${device},mtu:${mtu},high,60,1800`,
-    ]
+    return [`interface=${device}`, ...ranges, `ra-param=${device},mtu:${mtu},high,60,1800`]
   })
   if (lines.length === 0) return undefined
   const { directory, user } = settings

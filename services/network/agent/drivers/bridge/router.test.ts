@@ -12,8 +12,12 @@ import {
   aRule,
   aSubnet,
   type Guest,
+  hostPings,
+  hostPingsInVain,
+  IN_VAIN,
   newId,
   newMac,
+  outsideNet,
   TestHost,
 } from '../../test-bed.ts'
 
@@ -30,17 +34,18 @@ const group = aGroup([aRule({ protocol: 'icmp' }), aRule({ protocol: 'tcp', port
 const inGroup = { securityGroupIds: [group.id] }
 const world = `kn-test-${systemRandom.bytes(4).toString('hex')}`
 const worldLink = `knw${world.slice(-8)}`
+const [net, worldNet] = [outsideNet(18), outsideNet(19)]
 
 /** A namespace behind the host that knows no way back to any of the cloud's networks. */
 async function makeWorld(): Promise<void> {
   await run('ip', ['netns', 'add', world])
   const lines = [
     `link add name ${worldLink} type veth peer name eth0 netns ${world}`,
-    `address add 198.51.100.1/30 dev ${worldLink}`,
+    `address add ${worldNet}.1/30 dev ${worldLink}`,
     `link set dev ${worldLink} up`,
   ]
   await run('ip', ['-batch', '-'], { input: `${lines.join('\n')}\n` })
-  const inside = ['address add 198.51.100.2/30 dev eth0', 'link set dev eth0 up']
+  const inside = [`address add ${worldNet}.2/30 dev eth0`, 'link set dev eth0 up']
   await run('ip', ['-n', world, '-batch', '-'], { input: `${inside.join('\n')}\n` })
 }
 
@@ -64,9 +69,6 @@ async function setRouter(parts: Partial<WiredRouter>): Promise<void> {
   await host.agent.ensureRouter({ generation: generation++, router })
 }
 
-const hostPings = async (address: string): Promise<boolean> =>
-  (await run('ping', ['-c', '1', '-W', '1', address], { accept: [0, 1] })).code === 0
-
 before(async () => {
   await makeWorld()
   host = await TestHost.start((socket, where) => {
@@ -75,12 +77,12 @@ before(async () => {
   })
   inner = aNetwork([aSubnet('10.82.0.0/24', { gatewayIp: '10.82.0.1', enableDhcp: false })], [])
   other = aNetwork([aSubnet('10.83.0.0/24', { gatewayIp: '10.83.0.1', enableDhcp: false })], [])
-  outside = aNetwork([aSubnet('198.18.82.0/24', { gatewayIp: '198.18.82.1', enableDhcp: false })], [])
-  const external = { id: outside.id, gatewayCidr: '198.18.82.1/24' }
+  outside = aNetwork([aSubnet(`${net}.0/24`, { gatewayIp: `${net}.1`, enableDhcp: false })], [])
+  const external = { id: outside.id, gatewayCidrs: [`${net}.1/24`] }
   for (const network of [inner, other]) await host.agent.ensureNetwork({ generation, network })
   await host.agent.ensureNetwork({ generation, network: outside, external })
   router = aRouter({ interfaces: [leg(inner, '10.82.0.1'), leg(other, '10.83.0.1')] })
-  await setRouter({ gateway: { ...leg(outside, '198.18.82.20'), enableSnat: true } })
+  await setRouter({ gateway: { ...leg(outside, `${net}.20`), enableSnat: true } })
   client = await guest(inner, '10.82.0.11', '10.82.0.1')
   server = await guest(other, '10.83.0.12', '10.83.0.1')
   await server.echo(8080)
@@ -95,34 +97,54 @@ after(async () => {
 test('routes between its networks, under the security groups of the receiver', async () => {
   assert.equal(await client.pings('10.83.0.12'), true)
   assert.equal(await client.reaches('10.83.0.12', 8080), true)
-  assert.equal(await client.reaches('10.83.0.12', 9090), false)
+  assert.equal(await client.reaches('10.83.0.12', 9090, IN_VAIN), false)
 })
 
 test('guests reach the world behind the gateway and the host', async () => {
-  assert.equal(await client.pings('198.51.100.2'), true)
+  assert.equal(await client.pings(`${worldNet}.2`), true)
   await setRouter({ gateway: { ...router.gateway!, enableSnat: false } })
-  assert.equal(await client.pings('198.51.100.2'), false, 'without SNAT no answer finds back')
+  assert.equal(await client.pingsInVain(`${worldNet}.2`), true, 'without SNAT no answer finds back')
   await setRouter({ gateway: { ...router.gateway!, enableSnat: true } })
 })
 
 test('a floating address leads to its guest, from the host and from inside, and is the guest outside', async () => {
-  assert.equal(await hostPings('198.18.82.30'), false)
-  const floating = { id: newId(), floatingIp: '198.18.82.30', fixedIp: '10.83.0.12' }
+  assert.equal(await hostPingsInVain(`${net}.30`), true)
+  const floating = { id: newId(), floatingIp: `${net}.30`, fixedIp: '10.83.0.12' }
   await setRouter({ floatingIps: [floating] })
-  assert.equal(await hostPings('198.18.82.30'), true)
-  assert.equal(await client.reaches('198.18.82.30', 8080), true)
-  assert.equal(await client.reaches('198.18.82.30', 9090), false)
-  const witness = await guest(outside, '198.18.82.40', '198.18.82.1')
+  assert.equal(await hostPings(`${net}.30`), true)
+  assert.equal(await client.reaches(`${net}.30`, 8080), true)
+  assert.equal(await client.reaches(`${net}.30`, 9090, IN_VAIN), false)
+  const witness = await guest(outside, `${net}.40`, `${net}.1`)
   await witness.echo(8080)
-  const call = server.call('198.18.82.40', 8080)
+  const call = server.call(`${net}.40`, 8080)
   assert.equal(await call.echoes('who am I'), true)
   const { stdout } = await witness.run('busybox', ['netstat', '-tn'])
-  assert.match(stdout, /198\.18\.82\.30:/)
+  assert.ok(stdout.includes(`${net}.30:`), stdout)
   call.end()
   await setRouter({ floatingIps: [{ ...floating, fixedIp: '10.82.0.11' }] })
-  assert.equal(await client.reaches('198.18.82.30', 8080), false, 'it is at another guest now, where nothing listens')
+  assert.equal(
+    await client.reaches(`${net}.30`, 8080, IN_VAIN),
+    false,
+    'it is at another guest now, where nothing listens',
+  )
   await setRouter({ floatingIps: [] })
-  assert.equal(await hostPings('198.18.82.30'), false)
+  assert.equal(await hostPingsInVain(`${net}.30`), true)
+})
+
+test('what was spoken through a floating address ends with it, what goes another way goes on', async () => {
+  const floating = { id: newId(), floatingIp: `${net}.31`, fixedIp: '10.83.0.12' }
+  await setRouter({ floatingIps: [floating] })
+  const witness = await guest(outside, `${net}.41`, `${net}.1`)
+  await witness.echo(8080)
+  const calls = [witness.call(`${net}.31`, 8080), server.call(`${net}.41`, 8080)]
+  const shared = client.call(`${net}.41`, 8080)
+  for (const call of [...calls, shared]) assert.equal(await call.echoes('before'), true)
+  await setRouter({ floatingIps: [floating, { id: newId(), floatingIp: `${net}.32`, fixedIp: '10.82.0.11' }] })
+  for (const call of [...calls, shared]) assert.equal(await call.echoes('meanwhile'), true)
+  await setRouter({ floatingIps: [] })
+  for (const call of calls) assert.equal(await call.echoes('after', IN_VAIN), false)
+  assert.equal(await shared.echoes('after'), true)
+  for (const call of [...calls, shared]) call.end()
 })
 
 test('serves metadata through the router', async () => {
@@ -141,16 +163,16 @@ test('routes of its own come and go; one that leads nowhere holds up no other', 
   assert.match(await routes(), /10\.90\.0\.0\/16 via 10\.82\.0\.11/)
   await setRouter({ routes: [] })
   assert.doesNotMatch(await routes(), /10\.90\.0\.0/)
-  assert.match(await routes(), /default via 198\.18\.82\.1/)
+  assert.ok((await routes()).includes(`default via ${net}.1 `))
 })
 
 test('the host answers guests of an external network under their security groups', async () => {
-  const direct = await guest(outside, '198.18.82.50', '198.18.82.1')
-  assert.equal(await direct.pings('198.51.100.2'), true)
-  assert.equal(await hostPings('198.18.82.50'), true)
+  const direct = await guest(outside, `${net}.50`, `${net}.1`)
+  assert.equal(await direct.pings(`${worldNet}.2`), true)
+  assert.equal(await hostPings(`${net}.50`), true)
   const closed = { ...group, rules: group.rules.filter(({ protocol }) => protocol !== 'icmp') }
   await host.agent.updateGroups([closed], generation++)
-  assert.equal(await hostPings('198.18.82.50'), false)
+  assert.equal(await hostPingsInVain(`${net}.50`), true)
   await host.agent.updateGroups([group], generation++)
 })
 
@@ -162,7 +184,15 @@ test('IPv6 guests learn their way out from the router', async () => {
     ipv6RaMode: 'slaac',
   })
   const network = aNetwork([subnet], [])
-  const own = aRouter({ interfaces: [leg(network, 'fd82::1')] })
+  const net6 = `fd83:${systemRandom.bytes(2).toString('hex')}:`
+  const world6 = aNetwork([aSubnet(`${net6}:/64`, { gatewayIp: `${net6}:1`, enableDhcp: false })], [])
+  const gateway = { ...leg(world6, `${net6}:20`), enableSnat: true }
+  const own = aRouter({ interfaces: [leg(network, 'fd82::1')], gateway })
+  await host.agent.ensureNetwork({
+    generation,
+    network: world6,
+    external: { id: world6.id, gatewayCidrs: [`${net6}:1/64`] },
+  })
   await host.agent.ensureRouter({ generation: generation++, router: own, networks: [network] })
   const port = aPort(network, [], inGroup)
   await host.agent.plug({ generation: generation++, port, securityGroups: [group] })
@@ -170,6 +200,9 @@ test('IPv6 guests learn their way out from the router', async () => {
   const seen = async () => (await learner.run('ip', ['-6', 'route', 'show', 'default'])).stdout
   for (let tries = 0; tries < 100 && (await seen()) === ''; tries++) await learner.pings('fe80::1%eth0')
   assert.match(await seen(), /default via fe80::.* dev eth0 proto ra/)
+  const way = await run('ip', ['-n', `kn-router-${own.id}`, '-6', 'route', 'show', 'default'])
+  assert.match(way.stdout, /^default via fd83:\S+:1 dev qg-/)
+  assert.equal(await hostPings(`${net6}:20`), true)
   await host.agent.removeRouter(own.id, generation++)
   assert.deepEqual(
     (await host.agent.inventory()).filter(({ owner }) => owner === own.id),

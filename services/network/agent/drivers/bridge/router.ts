@@ -8,6 +8,7 @@ import { readLink } from './links.ts'
 import { bridgeName, deviceAlias, routerBridgeEnd, routerNamespace } from './names.ts'
 import { type DeviceSeen, devicesIn, ensureNamespace, removeNamespace, routesIn } from './namespaces.ts'
 import { nft } from './nft-runner.ts'
+import { endStaleFlows } from './router-flows.ts'
 import {
   advertisementConf,
   ROUTER_METADATA_CIDR,
@@ -43,6 +44,7 @@ export async function ensureRouter(host: BridgeHost, record: RouterRecord, state
   for (const device of wanted) await ensureLeg(host, router.id, device, seen.has(device.name))
   await ipBatch(insideLines(wanted, await devicesIn(namespace)), namespace)
   await ipBatchEach(routeLines(routerRoutes(router, state), await routesIn(namespace)), namespace)
+  await endStaleFlows(router)
   await host.listeners.ensure({
     namespace,
     listen: [{ address: ROUTER_METADATA_CIDR.split('/')[0]!, port: 80 }],

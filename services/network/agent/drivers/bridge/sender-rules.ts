@@ -21,7 +21,7 @@ function addressesByMac(port: WiredPort): Map<string, string[]> {
 
 export function senderRules(port: WiredPort): string[] {
   if (!port.adminStateUp) return ['drop']
-  if (!port.portSecurity) return metadataGuard(port)
+  if (!port.portSecurity) return [...metadataGuard(port), 'accept']
   const byMac = addressesByMac(port)
   if (byMac.size === 0) return ['drop']
   return [
@@ -29,6 +29,7 @@ export function senderRules(port: WiredPort): string[] {
     'ether type ip udp sport 67 udp dport 68 drop',
     'ether type ip6 udp sport 547 udp dport 546 drop',
     'icmpv6 type { nd-router-advert, nd-redirect } drop',
+    ...(port.allowedAddressPairs.length > 0 ? metadataGuard(port) : []),
     ...advertRules([...byMac.values()].flat()),
     'ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept',
     'ip6 saddr :: icmpv6 type { nd-router-solicit, nd-neighbor-solicit, mld2-listener-report } accept',
@@ -61,7 +62,7 @@ function macRules(mac: string, addresses: string[]): string[] {
   ]
 }
 
-/** A port without port security may send anything, but it cannot pose as its neighbour before the metadata service. */
+/** Whatever else a port may send from, it cannot pose as its neighbour before the metadata service. */
 function metadataGuard(port: WiredPort): string[] {
   const fixed = port.fixedIps.map(({ ipAddress }) => ipAddress)
   const ipv4 = prefixesOf(4, fixed)
@@ -72,6 +73,5 @@ function metadataGuard(port: WiredPort): string[] {
     ipv6.length === 0
       ? `ip6 daddr ${METADATA_IPV6} drop`
       : `ip6 daddr ${METADATA_IPV6} ip6 saddr != ${oneOf(ipv6)} drop`,
-    'accept',
   ]
 }

@@ -12,7 +12,7 @@ import type {
   ThingKind,
 } from '../../backend.ts'
 import { fault } from '../../faults.ts'
-import { dnsmasqFiles } from '../bridge/dnsmasq-files.ts'
+import { hasDnsmasq } from '../bridge/dnsmasq-files.ts'
 import {
   bridgeName,
   dhcpBridgeEnd,
@@ -70,13 +70,13 @@ export class FakeBackend implements NetworkBackend {
     for (const { port } of state.ports.values()) if (port.bound) this.#portChains(port.id)
   }
 
-  async ensureNetwork({ network, gatewayCidr }: NetworkRecord, state: HostState): Promise<void> {
+  async ensureNetwork({ network, gatewayCidrs }: NetworkRecord, state: HostState): Promise<void> {
     const { id } = network
     await this.#before('ensureNetwork', id)
     this.host.put('nft-chain', `outside-${id}`, id)
     this.host.put('bridge', bridgeName(id), id)
     this.host.drop(id, (thing) => thing.id === externalDevice(id) || thing.id === externalBridgeEnd(id))
-    if (gatewayCidr !== null) {
+    if (gatewayCidrs.length > 0) {
       this.host.put('veth', externalDevice(id), id)
       this.host.put('veth', externalBridgeEnd(id), id)
     }
@@ -103,14 +103,8 @@ export class FakeBackend implements NetworkBackend {
     if (!network) return
     const directory = join(this.#directory, 'dhcp', networkId)
     const ports = [...state.ports.values()].map(({ port }) => port).filter((port) => port.networkId === networkId)
-    const files = dnsmasqFiles(network, ports, {
-      directory,
-      user: 'nobody',
-      dnsDomain: 'openstacklocal',
-      dnsServers: [],
-    })
     this.host.drop(networkId, ({ kind }) => kind === 'dnsmasq' || kind === 'lease-file')
-    if (files) {
+    if (hasDnsmasq(network)) {
       this.host.put('dnsmasq', directory, networkId)
       this.host.put('lease-file', join(directory, 'leases'), networkId)
     }

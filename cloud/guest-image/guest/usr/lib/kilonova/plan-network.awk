@@ -1,5 +1,5 @@
 # Turns the lines that read-json makes of network_data.json into steps for set-up-network, one a line:
-# mtu MAC BYTES, dhcp MAC, slaac MAC, address MAC ADDRESS/PREFIX, route MAC NETWORK/PREFIX GATEWAY, dns ADDRESS,
+# mtu MAC BYTES, dhcp MAC, dhcp6 MAC, slaac MAC, address MAC ADDRESS/PREFIX, route MAC NETWORK/PREFIX GATEWAY, dns ADDRESS,
 # unsupported MAC TYPE.
 BEGIN { FS = "\t" }
 { data[$1] = $2 }
@@ -16,6 +16,7 @@ END {
 function network(path, mac,    type, i) {
   type = data[path "/type"]
   if (type == "ipv4_dhcp") print "dhcp", mac
+  else if (type == "ipv6_dhcp" || type == "ipv6_dhcpv6-stateful") print "dhcp6", mac
   else if (type == "ipv6_slaac" || type == "ipv6_dhcpv6-stateless") print "slaac", mac
   else if (type == "ipv4" || type == "ipv6") {
     print "address", mac, data[path "/ip_address"] "/" prefix(data[path "/netmask"])

@@ -1,0 +1,115 @@
+// The SQL on migrations.
+import type { Compute } from '../compute.ts'
+import { nextNumber, tables } from '../compute.ts'
+import type { MigrationRow } from '../schema/tables.ts'
+import type { Side } from './side.ts'
+import type { MigrationStatus } from './status.ts'
+import { UNFINISHED } from './status.ts'
+
+type Stores = Pick<Compute, 'store'>
+
+export interface NewMigration {
+  uuid: string
+  serverId: string
+  userId: string | null
+  projectId: string | null
+  type: MigrationRow['migration_type']
+  before: Side & { host: string; node: string }
+  after: Side
+  oldVmState: string
+}
+
+/** Inside the transaction that begins it. */
+export async function insertMigration(compute: Compute, asked: NewMigration): Promise<void> {
+  const now = compute.clock.now()
+  const figures = { memory_total: null, memory_processed: null, memory_remaining: null }
+  const diskFigures = { disk_total: null, disk_processed: null, disk_remaining: null }
+  const row: MigrationRow = {
+    id: await nextNumber(compute, 'migration'),
+    uuid: asked.uuid,
+    server_id: asked.serverId,
+    user_id: asked.userId,
+    project_id: asked.projectId,
+    migration_type: asked.type,
+    status: 'pre-migrating',
+    source_compute: asked.before.host,
+    source_node: asked.before.node,
+    dest_compute: null,
+    dest_node: null,
+    dest_host: null,
+    before_json: JSON.stringify(asked.before),
+    after_json: JSON.stringify(asked.after),
+    old_vm_state: asked.oldVmState,
+    uncleaned_host: null,
+    ...figures,
+    ...diskFigures,
+    created_at: now,
+    updated_at: now,
+  }
+  await tables(compute).insertInto('compute_migrations').values(row).execute()
+}
+
+export function migrationOf(compute: Stores, uuid: string): Promise<MigrationRow> {
+  return tables(compute).selectFrom('compute_migrations').selectAll().where('uuid', '=', uuid).executeTakeFirstOrThrow()
+}
+
+/** What is left to do of a move of the server: it is under way, or neither confirmed nor reverted. The newest. */
+export function unfinishedOf(compute: Stores, serverId: string): Promise<MigrationRow | undefined> {
+  return tables(compute)
+    .selectFrom('compute_migrations')
+    .selectAll()
+    .where('server_id', '=', serverId)
+    .where('status', 'in', UNFINISHED)
+    .orderBy('id', 'desc')
+    .executeTakeFirst()
+}
+
+/** Every move that has two sides now. */
+export function unfinishedMigrations(compute: Stores): Promise<MigrationRow[]> {
+  return tables(compute).selectFrom('compute_migrations').selectAll().where('status', 'in', UNFINISHED).execute()
+}
+
+/** Hosts that keep files of the server because they were down when those were to be removed. */
+export async function uncleanedHosts(compute: Stores, serverId: string): Promise<string[]> {
+  const rows = await tables(compute)
+    .selectFrom('compute_migrations')
+    .select('uncleaned_host')
+    .where('server_id', '=', serverId)
+    .where('uncleaned_host', 'is not', null)
+    .execute()
+  return [...new Set(rows.map(({ uncleaned_host }) => uncleaned_host!))]
+}
+
+/** The servers of which the host keeps files that it is to remove. */
+export async function uncleanedServers(compute: Stores, host: string): Promise<string[]> {
+  const rows = await tables(compute)
+    .selectFrom('compute_migrations')
+    .select('server_id')
+    .distinct()
+    .where('uncleaned_host', '=', host)
+    .execute()
+  return rows.map(({ server_id }) => server_id)
+}
+
+/** The host has removed what it kept of these servers. */
+export async function forgetUncleaned(compute: Stores, host: string, serverIds: readonly string[]): Promise<void> {
+  if (serverIds.length === 0) return
+  await tables(compute)
+    .updateTable('compute_migrations')
+    .set({ uncleaned_host: null })
+    .where('uncleaned_host', '=', host)
+    .where('server_id', 'in', serverIds)
+    .execute()
+}
+
+type MigrationUpdate = Partial<Omit<MigrationRow, 'id' | 'uuid' | 'server_id' | 'status' | 'updated_at'>> & {
+  status?: MigrationStatus
+}
+
+export async function updateMigration(compute: Compute, uuid: string, update: MigrationUpdate): Promise<void> {
+  await tables(compute)
+    .updateTable('compute_migrations')
+    .set({ ...update, updated_at: compute.clock.now() })
+    .where('uuid', '=', uuid)
+    .execute()
+}
