@@ -204,6 +204,7 @@ onBothStores('tasks', (open) => {
 
   it('preempts what waits already, too', async (t) => {
     const inside = gate()
+    const allWait = gate()
     const wheels = async ({ signal }: { signal: AbortSignal }) => {
       inside.open()
       await new Promise((resolve) => signal.addEventListener('abort', resolve))
@@ -212,7 +213,7 @@ onBothStores('tasks', (open) => {
     const paint = saga<{ id: string }, object>('toy.paint', { resource: ({ id }) => ({ type: 'toy', id }) })
       .step('red', { do: () => 'red' })
       .end()
-    const { make, toys, build } = await toyTasks(open, t, { wheels })
+    const { make, toys, build } = await toyTasks(open, t, { wheels, 'body.undo': () => allWait.opened })
     const tasks = make({ sagas: [buildToy, deleteToy, paint] })
     await tasks.start()
     const built = await build('a')
@@ -220,6 +221,7 @@ onBothStores('tasks', (open) => {
     const options = { input: { id: 'a' }, context: toyContext, preempts: true }
     const deleted = await tasks.enqueue(deleteToy, options)
     const painted = await tasks.enqueue(paint, options)
+    allWait.open()
     assert.equal((await tasks.ended(painted)).state, 'done')
     for (const id of [built, deleted]) assert.equal((await tasks.get(id))?.error?.code, 'TaskCancelled')
     assert.equal(await toys.state('a'), 'error')
