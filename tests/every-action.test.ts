@@ -7,6 +7,7 @@ import { actions } from '@kilonova/compute/servers/actions'
 import type { VmState } from '@kilonova/compute/servers/state'
 import { statusOf } from '@kilonova/compute/servers/state'
 import { serverAsks } from './server-asks.ts'
+import type { ServerCommands } from './server-commands.ts'
 import { ServerWorld } from './server-world.ts'
 
 /** Which task a user asks for; what only the cloud itself does is not listed. */
@@ -38,6 +39,12 @@ const ASKS: Partial<Record<ActionName, string>> = {
   delete: 'server.delete',
   softDelete: 'server.soft-delete',
   restore: 'server.restore',
+}
+
+/** What is done at once, without a task. */
+const AT_ONCE: Partial<Record<ActionName, (commands: ServerCommands, id: string) => Promise<void>>> = {
+  addSecurityGroup: (commands, id) => commands.act(id, 'addSecurityGroup', { name: 'default' }),
+  removeSecurityGroup: (commands, id) => commands.act(id, 'removeSecurityGroup', { name: 'default' }),
 }
 
 /** The tasks that bring a new server there. */
@@ -74,11 +81,11 @@ describe('each action', () => {
   }
 
   /** What the user is told; nothing of it stays. */
-  async function answer(task: string, id: string): Promise<string> {
+  async function answer(ask: () => Promise<void>): Promise<string> {
     let told = 'accepted'
     const asked = world.store.transaction(async () => {
       try {
-        await serverAsks[task]!.ask(world.commands, id)
+        await ask()
       } catch (error) {
         assert.ok(isFault(error), String(error))
         told = `${error.status} ${error.message}`
@@ -87,6 +94,12 @@ describe('each action', () => {
     })
     await world.run(asked.catch((error) => assert.ok(error instanceof Undo, String(error))))
     return told
+  }
+
+  function asks(id: string): [ActionName, () => Promise<void>][] {
+    const tasks = Object.entries(ASKS).map(([name, task]) => [name, () => serverAsks[task]!.ask(world.commands, id)])
+    const atOnce = Object.entries(AT_ONCE).map(([name, ask]) => [name, () => ask(world.commands, id)])
+    return [...tasks, ...atOnce] as [ActionName, () => Promise<void>][]
   }
 
   function expected(name: ActionName, id: string, state: VmState, locked: boolean): string {
@@ -104,8 +117,8 @@ describe('each action', () => {
       assert.equal((await world.commands.show(id)).status, statusOf(state, null))
       for (const locked of [false, true]) {
         if (locked) await world.commands.act(id, 'lock')
-        for (const [name, task] of Object.entries(ASKS) as [ActionName, string][])
-          assert.equal(await answer(task, id), expected(name, id, state, locked), `${name} in ${state}`)
+        for (const [name, ask] of asks(id))
+          assert.equal(await answer(ask), expected(name, id, state, locked), `${name} in ${state}`)
       }
     })
   }

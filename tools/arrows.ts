@@ -113,6 +113,7 @@ const compute = service({
     'availability-zones',
     'servers',
     'interfaces',
+    'security-groups',
     'instance-actions',
     'server-migrations',
     'server-metadata',

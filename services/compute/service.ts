@@ -20,6 +20,7 @@ import { migrationRoutes } from './migrations/routes.ts'
 import { eventRoutes } from './notifications/routes.ts'
 import { policy } from './policy.ts'
 import { quotaSetRoutes } from './quota-sets/routes.ts'
+import { securityGroupRoutes } from './security-groups/routes.ts'
 import { serverGroupRoutes } from './server-groups/routes.ts'
 import { serverMetadataRoutes } from './server-metadata/routes.ts'
 import { serverMigrationRoutes } from './server-migrations/routes.ts'
@@ -54,6 +55,7 @@ export function computeService(compute: Compute): Service<Compute> {
       ...deleteRoutes,
       ...insideGuestRoutes,
       ...interfaceRoutes,
+      ...securityGroupRoutes,
       ...ipRoutes,
       ...serverMetadataRoutes,
       ...serverTagRoutes,

@@ -3,6 +3,7 @@ import type { RequestContext } from '@kilonova/base/context'
 import { provideTopology } from './auto-allocated-topology/topology.ts'
 import { allPorts, portStatuses, portsOfDevice, vifsOf } from './conductor/network-info.ts'
 import { groupIds, nicOn, planNics } from './conductor/plan-nics.ts'
+import { addServerGroup, removeServerGroup, serverGroupNames, serverGroups } from './conductor/server-groups.ts'
 import {
   bindServerPort,
   createServerPort,
@@ -85,6 +86,35 @@ export interface VifSubnet {
   ipv6AddressMode: string | null
 }
 
+/** A security group to put on a server's ports, or to take off them. */
+export interface ServerGroupChange {
+  serverId: string
+  /** Whose groups are meant. */
+  projectId: string
+  nameOrId: string
+}
+
+/** A security group of a server's port. */
+export interface ServerGroup {
+  id: string
+  name: string
+  description: string
+  projectId: string
+  /** Those that let something in, oldest first. */
+  rules: ServerGroupRule[]
+}
+
+export interface ServerGroupRule {
+  id: string
+  /** A protocol's name or number; null: all of them. */
+  protocol: string | null
+  portMin: number | null
+  portMax: number | null
+  /** From where; null: from everywhere, or from the members of a group. */
+  cidr: string | null
+  remoteGroup: { name: string; projectId: string } | null
+}
+
 /** A port for the leak audit. */
 export interface AuditedPort {
   id: string
@@ -123,6 +153,17 @@ export interface NetworkClient {
   /** In the order asked for; ports that are gone are left out. */
   vifs(portIds: readonly string[]): Promise<Vif[]>
   portsOfDevice(deviceId: string): Promise<{ id: string; status: string; host: string | null }[]>
+  /**
+   * Puts a group on all ports of a server: unknown, or no port → 404; several of one name → 409; a port without port
+   * security or without an address → 400. All or nothing, and fine where it is there already.
+   */
+  addServerGroup(change: ServerGroupChange): Promise<void>
+  /** Takes a group off all ports of a server: unknown, no port, or on none of them → 404; several of one name → 409. */
+  removeServerGroup(change: ServerGroupChange): Promise<void>
+  /** The names of the groups that the caller may see, by server and port by port. */
+  serverGroupNames(context: RequestContext, serverIds: readonly string[]): Promise<Map<string, string[]>>
+  /** The same groups of one server, with their rules. */
+  serverGroups(context: RequestContext, serverId: string): Promise<ServerGroup[]>
   /** Every port there is, for the leak audit. */
   allPorts(): Promise<AuditedPort[]>
 }
@@ -148,6 +189,10 @@ export function networkClient(network: Network): NetworkClient {
     portStatuses: (portIds) => portStatuses(network, portIds),
     vifs: (portIds) => vifsOf(network, portIds),
     portsOfDevice: (deviceId) => portsOfDevice(network, deviceId),
+    addServerGroup: (change) => addServerGroup(network, change),
+    removeServerGroup: (change) => removeServerGroup(network, change),
+    serverGroupNames: (context, serverIds) => serverGroupNames(network, context, serverIds),
+    serverGroups: (context, serverId) => serverGroups(network, context, serverId),
     allPorts: () => allPorts(network),
   }
 }

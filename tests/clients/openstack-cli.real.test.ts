@@ -184,6 +184,14 @@ describe('the openstack client', () => {
     assert.match(String(shown['flavor']), /m1\.nano/)
     assert.deepEqual(names(await list(demo, `port list --server ${id}`), 'Status'), ['ACTIVE'])
 
+    await demo.run('security group create web')
+    await demo.run('server add security group vm web')
+    const groups = async () => names((await demo.json('server show vm'))['security_groups'] as Row[], 'name')
+    assert.deepEqual((await groups()).toSorted(), ['default', 'web'])
+    await demo.run('server remove security group vm web')
+    assert.deepEqual(await groups(), ['default'])
+    await demo.run('security group delete web')
+
     const READY = /kilonova-tiny ready: vm/
     const log = await until(LIMIT_SECONDS, async () => {
       const text = await demo.run('console log show vm')

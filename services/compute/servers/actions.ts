@@ -65,6 +65,8 @@ export const actions = {
   crashDump:     { ...usual, name: 'trigger_crash_dump', from: ['active', 'paused', 'rescued', 'resized', 'error'], meanwhile: null, becomes: null },
   attachInterface: { ...usual, name: 'attach_interface', from: ['active', 'paused', 'stopped'], meanwhile: null, becomes: null },
   detachInterface: { ...usual, name: 'detach_interface', from: ['active', 'paused', 'stopped'], meanwhile: null, becomes: null },
+  addSecurityGroup:    { ...always, name: 'addSecurityGroup', refusedWhenLocked: false, meanwhile: null, becomes: null },
+  removeSecurityGroup: { ...always, name: 'removeSecurityGroup', refusedWhenLocked: false, meanwhile: null, becomes: null },
   delete:        { ...always, name: 'delete', meanwhile: 'deleting', becomes: 'deleted' },
   softDelete:    { ...always, name: 'delete', meanwhile: 'soft-deleting', launched: true, becomes: 'soft-delete' },
   forceDelete:   { ...always, name: 'forceDelete', meanwhile: 'deleting', becomes: 'deleted' },

@@ -45,6 +45,8 @@ const RULES: Record<ActionName, Rule> = {
   crashDump:       ['active paused rescued resized error', 'none', true, true, true],
   attachInterface: ['active paused stopped', 'none', true, true, true],
   detachInterface: ['active paused stopped', 'none', true, true, true],
+  addSecurityGroup:    ['any', 'any', false, false, false],
+  removeSecurityGroup: ['any', 'any', false, false, false],
   delete:          ['any', 'any', false, true, false],
   softDelete:      ['any', 'any', true, true, false],
   forceDelete:     ['any', 'any', false, true, false],

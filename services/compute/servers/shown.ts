@@ -11,7 +11,7 @@ import { addressesOf, serverView } from './view.ts'
 type Asked = Pick<Call, 'context' | 'at' | 'allows' | 'url'>
 type Shown = Record<string, unknown>
 
-/** These rows, in two statements at most. */
+/** These rows, in few statements however many they are. */
 export async function viewsOf(compute: Compute, call: Asked, rows: ServerRow[]): Promise<Shown[]> {
   const failed = rows.filter((row) => row.vm_state === 'error' || row.deleted_at !== null)
   const faults = await newestFaults(
@@ -20,9 +20,17 @@ export async function viewsOf(compute: Compute, call: Asked, rows: ServerRow[]):
   )
   const statuses =
     call.at('2.16') && call.allows('servers:show:host_status') ? await hostStatuses(compute) : new Map<string, string>()
+  const groups = await compute.network.serverGroupNames(
+    call.context,
+    rows.map(({ id }) => id),
+  )
   const added = await pluginFields(compute, call, rows)
   return rows.map((row) => {
-    const beside = { fault: faults.get(row.id), hostStatus: statuses.get(row.host ?? '') ?? '' }
+    const beside = {
+      fault: faults.get(row.id),
+      hostStatus: statuses.get(row.host ?? '') ?? '',
+      groups: groups.get(row.id) ?? [],
+    }
     return Object.assign(serverView(call, row, beside), added.get(row.id))
   })
 }

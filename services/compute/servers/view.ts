@@ -40,16 +40,17 @@ export interface Beside {
   fault?: ServerFaultRow | undefined
   /** UP, DOWN, UNKNOWN or MAINTENANCE of the server's host. */
   hostStatus?: string
+  /** Names of the security groups of its ports. */
+  groups?: readonly string[]
 }
 
 /** The long form. */
 export function serverView(
   call: Asked,
   row: ServerRow,
-  { fault, hostStatus = '' }: Beside = {},
+  { fault, hostStatus = '', groups = [] }: Beside = {},
 ): Record<string, unknown> {
   const status = row.deleted_at === null ? statusOf(row.vm_state, row.task_state) : 'DELETED'
-  const groups = parsed<string[]>(row.security_groups_json)
   return {
     id: row.id,
     name: row.display_name,

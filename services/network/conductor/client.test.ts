@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, describe, it } from 'node:test'
+import { afterEach, beforeEach, it } from 'node:test'
 import type { RequestContext } from '@kilonova/base/context'
 import { makeContext } from '@kilonova/base/context'
 import { isFault } from '@kilonova/base/fault'
@@ -34,12 +34,12 @@ const refused = (status: number, says: RegExp) => (error: unknown) => {
   return true
 }
 
-describe('what compute asks of network', () => {
+onBothStores('what compute asks of network', (open) => {
   let cloud: TestCloud
   let client: NetworkClient
 
   beforeEach(async () => {
-    cloud = await testCloud({ options: { quota_port: 20 } })
+    cloud = await testCloud({ store: await open(networkSchema), options: { quota_port: 20 } })
     client = cloud.service.client
     await recordReport(cloud.service.network, { host: 'h1', backend: 'bridge', isStart: true })
   })
@@ -160,6 +160,31 @@ describe('what compute asks of network', () => {
     await assert.rejects(client.bindPort(demo, { portId: port.id, ...device }), (error) =>
       isFault(error, 'PortNotFound'),
     )
+  })
+
+  it("puts groups on all of a server's ports, tells of it, and takes them off", async () => {
+    const { networkId } = await makeNetwork(cloud, MEMBER)
+    const made = await cloud.must('POST', '/v2.0/security-groups', MEMBER, { security_group: { name: 'web' } })
+    const web: string = made.security_group.id
+    const ports = [newPort(networkId), newPort(networkId)]
+    for (const port of ports) await client.createPort(demo, port)
+    const change = { serverId: 'server-1', projectId: 'demo', nameOrId: 'web' }
+    const told = () => cloud.events.filter(({ name }) => name === 'network-changed').map(({ portId }) => portId)
+    await Promise.all([client.addServerGroup(change), client.addServerGroup({ ...change, nameOrId: web })])
+    assert.deepEqual(told().toSorted(), ports.map(({ id }) => id).toSorted())
+    const names = await client.serverGroupNames(demo, ['server-1', 'server-2'])
+    assert.deepEqual([...names.keys()], ['server-1'])
+    assert.deepEqual(names.get('server-1')!.toSorted(), ['default', 'default', 'web', 'web'])
+    const stranger = makeContext({ projectId: 'other', roles: ['reader'] })
+    assert.deepEqual(await client.serverGroups(stranger, 'server-1'), [])
+    await client.removeServerGroup(change)
+    assert.equal(told().length, 4)
+    await assert.rejects(client.removeServerGroup(change), refused(404, /^Security group web not associated with/))
+    await assert.rejects(
+      client.addServerGroup({ ...change, serverId: 'x' }),
+      refused(404, /could not be found as device/),
+    )
+    await assert.rejects(client.addServerGroup({ ...change, projectId: 'other' }), refused(404, /for project other$/))
   })
 
   it('shows ports in the order asked for', async () => {

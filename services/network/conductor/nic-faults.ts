@@ -1,4 +1,4 @@
-// What is wrong with the NICs that a server's create request names, in Nova's words: compute shows them as its own.
+// What is wrong with the NICs and groups that a server's requests name, in Nova's words: compute shows them as its own.
 import type { FaultTable } from '@kilonova/base/fault'
 import { faultsOf } from '@kilonova/base/fault'
 
@@ -7,6 +7,7 @@ interface Named {
 }
 
 const bad = { status: 400, kind: '' } as const
+const missing = { status: 404, kind: '' } as const
 const conflict = { status: 409, kind: '' } as const
 
 const nicFaults = {
@@ -55,6 +56,21 @@ const nicFaults = {
   SecurityGroupCannotBeApplied: {
     ...bad,
     say: () => 'Network requires port_security_enabled and subnet associated in order to apply security groups.',
+  },
+  SecurityGroupOfServerNotFound: {
+    ...missing,
+    say: ({ name, projectId }: { name: string; projectId: string }) =>
+      `Security group ${name} is not found for project ${projectId}`,
+  },
+  SecurityGroupNotOnServer: {
+    ...missing,
+    say: ({ nameOrId, serverId }: { nameOrId: string; serverId: string }) =>
+      `Security group ${nameOrId} not associated with the instance ${serverId}`,
+  },
+  ServerHasNoPorts: {
+    ...missing,
+    say: ({ id }: Named) => `instance_id ${id} could not be found as device id on any ports`,
+    mend: () => 'Attach an interface to the server first.',
   },
 } satisfies FaultTable
 

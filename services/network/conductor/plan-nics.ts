@@ -165,7 +165,7 @@ async function checkPortQuota(network: Network, { projectId }: RequestContext, m
 /** The ids of the project's groups of these names or ids. */
 export async function groupIds(
   network: Network,
-  { projectId }: RequestContext,
+  { projectId }: Pick<RequestContext, 'projectId'>,
   namesOrIds: readonly string[],
 ): Promise<string[]> {
   const ids: string[] = []
