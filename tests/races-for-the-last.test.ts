@@ -110,7 +110,7 @@ describe('racing for a place on a host', () => {
       await course.settled([await course.server()])
       const raced = await race(100, () => course.server())
       const why =
-        /^No valid host was found\. No host that suits it has room: of 1, (resources|claim) removed 1 \(fake-1: asks for 1 VCPU, free are 0/
+        /^No valid host was found\. No host that suits it has room: of 1, (resources|claim) removed 1 \(fake-1: 1 VCPU short \(asks for 1 VCPU, free are 0/
       await course.assertOneLives(100, raced, why)
       await course.clear()
     } finally {
@@ -131,7 +131,11 @@ describe('racing for a place on a host', () => {
       const flavorRef = await course.flavor('whole', { 'resources:CUSTOM_DISK_ISOLATED': '1' })
       await course.settled([await course.server({ flavorRef })])
       const raced = await race(30, () => course.server({ flavorRef }))
-      await course.assertOneLives(30, raced, /fake-\d: asks for 1 CUSTOM_DISK_ISOLATED, free are 0/)
+      await course.assertOneLives(
+        30,
+        raced,
+        /fake-\d: 1 CUSTOM_DISK_ISOLATED short \(asks for 1 CUSTOM_DISK_ISOLATED, free are 0\)/,
+      )
       await course.clear()
     })
 

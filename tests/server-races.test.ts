@@ -158,7 +158,7 @@ describe('a hundred creates', () => {
         message,
         /^No valid host was found\. No host that suits it has room: of 2, (resources|claim) removed /,
       )
-      assert.match(message, /\(fake-\d: asks for 1 VCPU, free are 0[,)]/)
+      assert.match(message, /\(fake-\d: 1 VCPU short \(asks for 1 VCPU, free are 0\)[,)]/)
       const removed = [...message.matchAll(/ removed (\d)/g)].map(([, hosts]) => Number(hosts))
       assert.equal(removed[0]! + (removed[1] ?? 0), 2, message)
     }

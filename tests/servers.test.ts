@@ -90,7 +90,7 @@ describe('a server', () => {
     assert.equal(server.fault?.code, 500)
     assert.match(
       server.fault!.message,
-      /^No valid host was found\. No host that suits it has room: of 2, resources removed 2 \(fake-\d: asks for 1000000000 MEMORY_MB, a host has \d+\)/,
+      /^No valid host was found\. No host that suits it has room: of 2, resources removed 2 \(fake-\d: \d+ MB of RAM short \(asks for 1000000000 MEMORY_MB, a host has \d+\)\)/,
     )
     await fake.demo.ask({ method: 'DELETE', path: `/compute/v2.1/servers/${id}` })
     await goneServer(fake, id)

@@ -77,14 +77,14 @@ describe('an explanation in words', () => {
       host: null,
       operation: { ...operation, state: 'undone', error },
       placement: [
-        { filter: 'resources', hosts: 2, nearest: 'h1: asks for 8 VCPU, free are 2' },
+        { filter: 'resources', hosts: 2, nearest: 'h1: 6 VCPU short (asks for 8 VCPU, free are 2)' },
         { filter: 'ComputeFilter', hosts: 1, nearest: null },
       ],
     })
     assert.match(lines, /host {5}no host/)
     assert.match(lines, /failed and undone after 2\.5 s/)
     assert.match(lines, /why: No valid host was found\.\n\nwhere it could not go:/)
-    assert.match(lines, / {2}resources {6}removed 2 hosts {2}nearest: h1: asks for 8 VCPU, free are 2/)
+    assert.match(lines, / {2}resources {6}removed 2 hosts {2}nearest: h1: 6 VCPU short \(asks for 8 VCPU, free are 2\)/)
     assert.match(lines, / {2}ComputeFilter {2}removed 1 host$/m)
   })
 

@@ -7,6 +7,7 @@ import { placementSchema } from '@kilonova/placement/schema'
 import { createPlacementService } from '@kilonova/placement/service'
 import type { Store } from '@kilonova/store/store'
 import { onBothStores } from '@kilonova/store/testing'
+import type { GuestFlavor } from '../agent/guest-spec.ts'
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
 import { Notifications } from '../notifications/notifications.ts'
@@ -102,7 +103,7 @@ onBothStores('claiming a host', (open) => {
     const told = results.flatMap((one) => (one.status === 'rejected' ? [String(one.reason.message)] : []))
     assert.equal(told.length, 19)
     const why =
-      /No host that suits it has room: of 1, (resources|claim) removed 1 \(h1: asks for 7680 MEMORY_MB, free are 0[,)]/
+      /No host that suits it has room: of 1, (resources|claim) removed 1 \(h1: 7680 MB of RAM short \(asks for 7680 MEMORY_MB, free are 0\)[,)]/
     for (const message of told) assert.match(message, why)
     assert.equal((await compute.placement.allAllocations()).size, 1)
   })
@@ -122,10 +123,37 @@ onBothStores('claiming a host', (open) => {
       return { ...compute, placement: new Proxy(compute.placement, { get } as ProxyHandler<Compute['placement']>) }
     }
     for (const [when, filter] of [['before', 'resources'] as const, ['after', 'claim'] as const]) {
-      const why = new RegExp(`${filter} removed 1 \\(h1: asks for 7680 MEMORY_MB, free are 0`)
+      const why = new RegExp(`${filter} removed 1 \\(h1: 7680 MB of RAM short \\(asks for 7680 MEMORY_MB, free are 0`)
       await assert.rejects(claimHost(outrun(when), late, input(late)), why)
       await compute.placement.release(early.id)
     }
+  })
+
+  it('names the host that has least too little of what is asked, with the figures', async () => {
+    const compute = await world(['h1', 'h2', 'h3'])
+    for (const [host, memoryMb] of [
+      ['h1', 4096],
+      ['h2', 1024],
+      ['h3', 6144],
+    ] as const) {
+      const row = await addServer(compute, {}, { vcpus: 1, memoryMb, rootGb: 1, ephemeralGb: 0, swapMb: 0 })
+      await claimHost(compute, row, input(row, host))
+    }
+    const refused = async (size: Partial<GuestFlavor>): Promise<string> => {
+      const row = await addServer(compute, {}, { vcpus: 1, memoryMb: 128, rootGb: 1, ...size })
+      const error = await claimHost(compute, row, input(row)).catch((reason) => reason)
+      return error.details.removed.at(-1).nearest
+    }
+    const free = 8192 - 512 - 1024
+    assert.equal(
+      await refused({ memoryMb: free + 512 }),
+      `h2: 512 MB of RAM short (asks for ${free + 512} MEMORY_MB, free are ${free})`,
+    )
+    assert.equal(
+      await refused({ memoryMb: free + 512, rootGb: 150 }),
+      `h2: 512 MB of RAM short (asks for ${free + 512} MEMORY_MB, free are ${free}); ` +
+        '52 GB of disk short (asks for 152 DISK_GB, a host has 100)',
+    )
   })
 
   it('a forced host does not break the policy either', async () => {

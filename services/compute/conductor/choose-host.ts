@@ -8,7 +8,8 @@ import { fault } from '../faults.ts'
 import type { Removed } from '../scheduler/choose.ts'
 import { eligible, passing, ranked } from '../scheduler/choose.ts'
 import { affinityLack, antiAffinityLack } from '../scheduler/group-rules.ts'
-import type { HostState, SchedulingRequest } from '../scheduler/host-state.ts'
+import type { HostState, SchedulingRequest, Verdict } from '../scheduler/host-state.ts'
+import { Nearest } from '../scheduler/nearest.ts'
 import { spread } from '../scheduler/spread.ts'
 import type { ServerRow } from '../schema/tables.ts'
 import { updateServer } from '../servers/store.ts'
@@ -66,16 +67,19 @@ export async function takeHost(
   const filters = filtersOf(compute)
   const best = ranked(passing(roomy, request, filters).hosts, request, weighersOf(compute))
   const tried = spread(best, compute.options, compute.random)
-  let lack: string | undefined
+  const lost = new Nearest()
   for (const host of tried) {
     for (const allocations of room.ways.get(host)!) {
-      lack = await claim(compute, { request, host, allocations }, take)
-      if (lack !== undefined) continue
-      log('compute.scheduler').debug({ server_id: request.serverId, host: host.host, of: hosts.length }, 'chosen')
-      return host
+      const lack = await claim(compute, { request, host, allocations }, take)
+      if (lack === undefined) {
+        log('compute.scheduler').debug({ server_id: request.serverId, host: host.host, of: hosts.length }, 'chosen')
+        return host
+      }
+      lost.add(host.host, lack)
     }
   }
-  const search = { request, filters, named, room, without: [...without, ...named.removed], lost: lost(tried, lack) }
+  const why = { without: [...without, ...named.removed], lost: lostTo(lost, tried.length) }
+  const search = { request, filters, named, room, ...why }
   throw fault('NoValidHost', await whyNoHost(compute, search))
 }
 
@@ -88,12 +92,10 @@ export async function checkHostForImage(compute: Compute, row: ServerRow): Promi
   if (left.length === 0) throw fault('NoValidHost', notPlaced('constraint', hosts.length, removed))
 }
 
-/** Hosts that were right until the claim, and what the last of them lacked then. */
-function lost(tried: readonly HostState[], lack: string | undefined): Removed[] {
-  const host = tried.at(-1)
-  if (!host) return []
-  const nearest = `${host.host}: ${lack}, since other servers were faster`
-  return [{ filter: 'claim', hosts: tried.length, nearest }]
+/** Hosts that were right until the claim. */
+function lostTo(lost: Nearest, hosts: number): Removed[] {
+  if (hosts === 0) return []
+  return [{ filter: 'claim', hosts, nearest: `${lost.told()}, since other servers were faster` }]
 }
 
 const chosen = ({ host, node, nodeId }: HostState): ChosenHost => ({ host, node, nodeId })
@@ -116,11 +118,7 @@ interface Claimed {
 }
 
 /** Resources and host are the server's together or not at all. Answers what the host lacks when others were faster. */
-async function claim(
-  compute: Compute,
-  { request, host, allocations }: Claimed,
-  take: Take,
-): Promise<string | undefined> {
+async function claim(compute: Compute, { request, host, allocations }: Claimed, take: Take): Promise<Verdict> {
   try {
     return await compute.store.transaction(async () => {
       const lack = await lackSince(compute, request, host.host)

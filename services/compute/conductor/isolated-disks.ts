@@ -7,6 +7,7 @@ import type { HostInventory } from '../agent/protocol.ts'
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
 import { ISOLATED_CLASS, isolatedRole } from '../isolated-role.ts'
+import type { Shortfall } from '../scheduler/host-state.ts'
 import type { ServerRow } from '../schema/tables.ts'
 
 const GB = 1024 ** 3
@@ -59,20 +60,39 @@ export interface DevicesOfHost {
   isolatedDisks: readonly Pick<IsolatedDisk, 'path' | 'size'>[]
 }
 
-/** Of the ways to claim a host, those whose device is large enough, the smallest device first. */
-export function withFittingDisk(
-  { nodeId, isolatedDisks }: DevicesOfHost,
-  ways: readonly Allocations[],
-  { flavor, image }: { flavor: GuestFlavor; image: GuestImage | null },
-): Allocations[] {
+interface Sized {
+  flavor: GuestFlavor
+  image: GuestImage | null
+}
+
+/** Bytes that a device must have; null for a server that wants none. */
+function wantedSize({ flavor, image }: Sized): number | null {
   const role = isolatedRole(flavor.extraSpecs)
-  if (!role) return [...ways]
-  const root = Math.max(flavor.rootGb * GB, image?.virtualSize ?? 0)
-  const wanted = role === 'root' ? root : flavor.ephemeralGb * GB
+  if (!role) return null
+  return role === 'root' ? Math.max(flavor.rootGb * GB, image?.virtualSize ?? 0) : flavor.ephemeralGb * GB
+}
+
+/** The bytes of the device in each way to claim a host. */
+function sizesOf({ nodeId, isolatedDisks }: DevicesOfHost): (way: Allocations) => number {
   const sizes = new Map(isolatedDisks.map(({ path, size }) => [providerOf(nodeId, path), size]))
-  const sizeOf = (way: Allocations): number =>
-    Object.keys(way).reduce((size, id) => (ISOLATED_CLASS in way[id]! ? (sizes.get(id) ?? 0) : size), 0)
+  return (way) => Object.keys(way).reduce((size, id) => (ISOLATED_CLASS in way[id]! ? (sizes.get(id) ?? 0) : size), 0)
+}
+
+/** Of the ways to claim a host, those whose device is large enough, the smallest device first. */
+export function withFittingDisk(host: DevicesOfHost, ways: readonly Allocations[], request: Sized): Allocations[] {
+  const wanted = wantedSize(request)
+  if (wanted === null) return [...ways]
+  const sizeOf = sizesOf(host)
   return ways.filter((way) => sizeOf(way) >= wanted).toSorted((a, b) => sizeOf(a) - sizeOf(b))
+}
+
+/** By how much the largest device among the ways is too small. */
+export function diskShortfall(host: DevicesOfHost, ways: readonly Allocations[], request: Sized): Shortfall {
+  const asked = wantedSize(request) ?? 0
+  const largest = Math.max(0, ...ways.map(sizesOf(host)))
+  const gb = (bytes: number): number => Math.round((bytes / GB) * 10) / 10
+  const figures = `${gb(asked - largest)} GB short (asks for ${gb(asked)}, the largest has ${gb(largest)})`
+  return { says: `no free isolated disk is as large as the flavor's, ${figures}`, short: asked - largest }
 }
 
 /** The paths of the devices that a server's claim names on its host; nothing for a server that wants none. */

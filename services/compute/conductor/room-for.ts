@@ -3,16 +3,17 @@ import { isFault } from '@kilonova/base/fault'
 import type { Allocations, Candidate, ProviderSummary, ProviderUsage } from '@kilonova/placement/client'
 import type { Compute } from '../compute.ts'
 import type { Removed } from '../scheduler/choose.ts'
-import type { HostState, SchedulingRequest } from '../scheduler/host-state.ts'
+import type { HostState, SchedulingRequest, Shortfall } from '../scheduler/host-state.ts'
+import { Nearest } from '../scheduler/nearest.ts'
 import type { Needed } from '../scheduler/resources.ts'
 import { neededResources } from '../scheduler/resources.ts'
-import { withFittingDisk } from './isolated-disks.ts'
+import { diskShortfall, withFittingDisk } from './isolated-disks.ts'
 
 export interface Room {
   /** How each host that has room can serve the request, best first. */
   ways: ReadonlyMap<HostState, Allocations[]>
   /** Hosts with room, but without a device that is large enough. */
-  small: HostState[]
+  small: ReadonlyMap<HostState, Shortfall>
 }
 
 /** Hosts whose tree of providers has all that is needed. */
@@ -24,12 +25,12 @@ export async function roomFor(
   const candidates = await placement.candidates(neededFor(request)).catch(noneKnown)
   const byRoot = Map.groupBy(candidates, ({ rootProviderId }) => rootProviderId)
   const ways = new Map<HostState, Allocations[]>()
-  const small: HostState[] = []
+  const small = new Map<HostState, Shortfall>()
   for (const host of hosts) {
     const found = byRoot.get(host.nodeId)?.map(({ allocations }) => allocations) ?? []
     const fitting = withFittingDisk(host, found, request)
     if (fitting.length > 0) ways.set(host, fitting)
-    else if (found.length > 0) small.push(host)
+    else if (found.length > 0) small.set(host, diskShortfall(host, found, request))
   }
   return { ways, small }
 }
@@ -61,25 +62,24 @@ export async function lackOfRoom(
   { hosts, request, room }: Lacking,
 ): Promise<LackOfRoom> {
   const needed = neededFor(request)
-  const small = hosts.filter((host) => room.small.includes(host))
-  const without = hosts.filter((host) => !room.ways.has(host) && !small.includes(host))
+  const small = hosts.filter((host) => room.small.has(host))
+  const without = hosts.filter((host) => !room.ways.has(host) && !room.small.has(host))
   const trees = await treesOf(compute, without)
   const lacks = without.map((host) => ({ host: host.host, ...lackOf(needed, host, trees.get(host.nodeId) ?? []) }))
-  const unfit = lacks.filter((lack) => lack.unfit !== undefined)
-  const full = lacks.filter((lack) => lack.unfit === undefined).toSorted((a, b) => a.short.length - b.short.length)
-  const removed: Removed[] = []
-  for (const { host, unfit: why } of unfit.slice(-1)) {
-    removed.push({ filter: 'traits and classes', hosts: unfit.length, nearest: `${host}: ${why}` })
-  }
-  for (const { host, short } of full.slice(0, 1)) {
-    const nearest = `${host}: ${short.join('; ') || 'it cannot serve the groups of resources together'}`
-    removed.push({ filter: 'resources', hosts: full.length, nearest })
-  }
-  for (const { host } of small.slice(0, 1)) {
-    const nearest = `${host}: no free isolated disk is as large as the flavor's`
-    removed.push({ filter: 'isolated disks', hosts: small.length, nearest })
-  }
+  const [full, unfit] = [lacks.filter(({ isUnfit }) => !isUnfit), lacks.filter(({ isUnfit }) => isUnfit)]
+  const tooSmall = small.map((host) => ({ host: host.host, ...room.small.get(host)! }))
+  const removed = [
+    ...removedFor('traits and classes', unfit),
+    ...removedFor('resources', full),
+    ...removedFor('isolated disks', tooSmall),
+  ]
   return { removed, isFull: full.length + small.length > 0 }
+}
+
+function removedFor(filter: string, lacks: readonly (Shortfall & { host: string })[]): Removed[] {
+  const nearest = new Nearest()
+  for (const { host, ...shortfall } of lacks) nearest.add(host, shortfall)
+  return lacks.length === 0 ? [] : [{ filter, hosts: lacks.length, nearest: nearest.told() }]
 }
 
 type Provider = ProviderSummary & { id: string }
@@ -95,11 +95,9 @@ async function treesOf(
   return Map.groupBy(providers, ({ rootId }) => rootId)
 }
 
-interface HostLack {
-  /** Why it would not do however much room there were. */
-  unfit: string | undefined
-  /** What it has too little of. */
-  short: string[]
+interface HostLack extends Shortfall {
+  /** It would not do however much room there were. */
+  isUnfit: boolean
 }
 
 function lackOf({ groups }: Needed, host: HostState, tree: readonly Provider[]): HostLack {
@@ -113,17 +111,35 @@ function lackOf({ groups }: Needed, host: HostState, tree: readonly Provider[]):
   ]
   const root = tree.find(({ id }) => id === host.nodeId)
   const unwanted = groups.flatMap(({ forbidden }) => forbidden).filter((one) => root?.traits.includes(one))
-  const short = [...asked].flatMap(([name, amount]) => {
+  if (missing.length > 0) return { isUnfit: true, says: `it lacks ${missing.join(', ')}`, short: missing.length }
+  if (unwanted.length > 0) {
+    return { isUnfit: true, says: `it has ${unwanted.join(', ')}, which is forbidden`, short: unwanted.length }
+  }
+  const lacks = [...asked].flatMap(([name, amount]) => {
     const most = { VCPU: host.vcpus, MEMORY_MB: host.memoryMb, DISK_GB: host.localGb }[name] ?? amount
     const free = Math.max(0, ...tree.map(({ resources }) => freeOf(resources[name])))
-    if (amount > most) return [`asks for ${amount} ${name}, a host has ${most}`]
+    if (amount > most) return [shortOf({ class: name, asked: amount, free: most, of: 'a host has' })]
     return free < amount ? [shortOf({ class: name, asked: amount, free })] : []
   })
-  if (missing.length > 0) return { unfit: `it lacks ${missing.join(', ')}`, short }
-  return { unfit: unwanted.length > 0 ? `it has ${unwanted.join(', ')}, which is forbidden` : undefined, short }
+  const says = lacks.map((lack) => lack.says).join('; ') || 'it cannot serve the groups of resources together'
+  return { isUnfit: false, says, short: lacks.reduce((sum, lack) => sum + lack.short, 0) }
 }
 
 const freeOf = (usage: ProviderUsage | undefined): number => (usage ? usage.capacity - usage.used : 0)
 
-export const shortOf = ({ class: name, asked, free }: { class: string; asked: number; free: number }): string =>
-  `asks for ${asked} ${name}, free are ${Math.max(0, free)}`
+const UNITS: Record<string, string> = { MEMORY_MB: 'MB of RAM', DISK_GB: 'GB of disk' }
+
+interface TooLittle {
+  class: string
+  asked: number
+  free: number
+  /** What `free` is. Default: free now. */
+  of?: string
+}
+
+/** As `512 MB of RAM short (asks for 2048 MEMORY_MB, free are 1536)`. */
+export function shortOf({ class: name, asked, free, of = 'free are' }: TooLittle): Shortfall {
+  const has = Math.max(0, free)
+  const says = `${asked - has} ${UNITS[name] ?? name} short (asks for ${asked} ${name}, ${of} ${has})`
+  return { says, short: (asked - has) / asked }
+}

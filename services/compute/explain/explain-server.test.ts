@@ -17,7 +17,7 @@ import { startApi } from '../testing-api.ts'
 import { addHost, addServer } from '../testing-rows.ts'
 import { explainServer } from './explain-server.ts'
 
-const removed = [{ filter: 'resources', hosts: 1, nearest: 'h1: asks for 8 VCPU, free are 6' }]
+const removed = [{ filter: 'resources', hosts: 1, nearest: 'h1: 2 VCPU short (asks for 8 VCPU, free are 6)' }]
 
 /** Ends as its input says. */
 const trial = saga<{ id: string; how: 'well' | 'no-room' | 'naps' | 'sticks' }, object>('server.try', {

@@ -1,11 +1,12 @@
 // Filters hosts, then ranks what is left; says of each filter how many hosts it removed and what the nearest lacked.
 import { aggregateNumber } from './aggregate-values.ts'
 import type { Filter, HostState, SchedulingRequest, Weighted } from './host-state.ts'
+import { Nearest } from './nearest.ts'
 
 export interface Removed {
   filter: string
   hosts: number
-  /** What the last host that fell here lacked: it had passed everything before. */
+  /** Of the hosts that fell here, which had passed everything before: the one that lacked least, and what. */
   nearest: string | null
 }
 
@@ -49,13 +50,13 @@ export function passing(hosts: readonly HostState[], request: SchedulingRequest,
 }
 
 function passingOne(hosts: HostState[], request: SchedulingRequest, filter: Filter, removed: Removed[]): HostState[] {
-  let nearest: string | null = null
+  const fallen = new Nearest()
   const left = hosts.filter((host) => {
-    const lack = filter.judge(host, request)
-    if (lack !== undefined) nearest = `${host.host}: ${lack}`
-    return lack === undefined
+    const verdict = filter.judge(host, request)
+    if (verdict !== undefined) fallen.add(host.host, verdict)
+    return verdict === undefined
   })
-  note(removed, { filter: filter.name, hosts: hosts.length - left.length, nearest })
+  note(removed, { filter: filter.name, hosts: hosts.length - left.length, nearest: fallen.told() })
   return left
 }
 

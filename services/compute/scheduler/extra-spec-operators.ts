@@ -35,6 +35,14 @@ function isInRange(have: string, text: string): boolean {
   return isAbove && (end === ']' ? value <= most : value < most)
 }
 
+/** How far the nearest of the values is from the number that an extra spec asks for, as a share of it; at most 1. */
+export function shortOf(values: readonly string[], asked: string): number {
+  const [, number = ''] = /^(?:=|==|>=|<=)\s*(\S+)$/.exec(asked.trim()) ?? []
+  const want = Number(number)
+  const shares = values.map((value) => Math.abs(Number(value) - want) / Math.max(1, Math.abs(want)))
+  return number === '' ? 1 : Math.min(1, ...shares.filter(Number.isFinite))
+}
+
 /** True if what a host has satisfies what an extra spec asks for. */
 export function matches(have: string, asked: string): boolean {
   const text = asked.trim()

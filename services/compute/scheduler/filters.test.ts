@@ -5,6 +5,7 @@ import type { FilterOptions } from './filters/filter-options.ts'
 import { isolatedAggregatesFilter } from './filters/isolated-aggregates-filter.ts'
 import { tenantAggregatesFilter } from './filters/tenant-aggregates-filter.ts'
 import type { Filter, HostState, SchedulingRequest, ServerGroup } from './host-state.ts'
+import { shortfallOf } from './nearest.ts'
 import { choose, FILTER_OPTIONS, flavor, host, image, request } from './testing.ts'
 
 type Row = [what: string, host: Partial<HostState>, request: Partial<SchedulingRequest>, passes: boolean]
@@ -16,7 +17,7 @@ function table(name: string, rows: Row[], options: Partial<FilterOptions> = {}):
     for (const [what, parts, asked, passes] of rows)
       it(`${what}: ${passes ? 'passes' : 'falls'}`, () => {
         const verdict = filter.judge(host('h1', parts), request(asked))
-        assert.equal(verdict === undefined, passes, verdict ?? 'it passes')
+        assert.equal(verdict === undefined, passes, verdict ? shortfallOf(verdict).says : 'it passes')
       })
   })
 }
@@ -187,9 +188,9 @@ describe('aggregates of a project', () => {
     )
 
   it('take its servers', () => assert.equal(judge(['a0', 'other']), undefined))
-  it('are where they go alone', () => assert.match(judge(['other']) ?? '', /none of the project's aggregates other/))
+  it('are where they go alone', () => assert.match(String(judge(['other'])), /none of the project's aggregates other/))
   it('need not be', () => assert.equal(judge([]), undefined))
-  it('must be where that is asked for', () => assert.match(judge([], true) ?? '', /has no aggregate/))
+  it('must be where that is asked for', () => assert.match(String(judge([], true)), /has no aggregate/))
 })
 
 table('AllHostsFilter', [['a host that is down', { up: false }, {}, true]])
@@ -230,7 +231,7 @@ describe("a custom filter on the server's metadata", () => {
     )
     assert.deepEqual(placed({ rack: 'r3' }), {
       hosts: [],
-      removed: [{ filter: 'RackFilter', hosts: 2, nearest: 'b: it is in another rack' }],
+      removed: [{ filter: 'RackFilter', hosts: 2, nearest: 'a: it is in another rack' }],
     })
   })
   it('seed-8.5.12-3 passes a server without metadata', () => assert.equal(placed({}).hosts.length, 2))

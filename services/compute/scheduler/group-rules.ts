@@ -4,7 +4,8 @@ import type { ServerGroup, Verdict } from './host-state.ts'
 export function antiAffinityLack(host: string, group: ServerGroup | null): Verdict {
   if (group?.policy !== 'anti-affinity') return undefined
   const there = group.others[host] ?? 0
-  return there < group.maxServerPerHost ? undefined : `it has ${there} of the server group already`
+  if (there < group.maxServerPerHost) return undefined
+  return { says: `it has ${there} of the server group already`, short: there + 1 - group.maxServerPerHost }
 }
 
 export function affinityLack(host: string, group: ServerGroup | null): Verdict {

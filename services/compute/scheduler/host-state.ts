@@ -87,8 +87,16 @@ export interface SchedulingRequest {
   ignoreHosts: readonly string[]
 }
 
-/** What a host lacks, as `2 GB of memory`; undefined when it passes. */
-export type Verdict = string | undefined
+/** What a host lacks, and how much of it. */
+export interface Shortfall {
+  /** Words that end a sentence about the host, such as `it is in another rack`. */
+  says: string
+  /** How much is missing, in whatever the filter counts; the host with the least is the nearest. */
+  short: number
+}
+
+/** What a host lacks; words alone where it is there or not. Undefined when it passes. */
+export type Verdict = Shortfall | string | undefined
 
 export interface Filter {
   /** As `enabled_filters` names it. */

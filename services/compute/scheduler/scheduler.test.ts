@@ -92,6 +92,19 @@ describe('the choice of a host', () => {
     assert.equal(choice.removed[2]!.nearest, 'off: it is disabled (repair)')
   })
 
+  it('names of the hosts that fell at one filter the one that lacked least', () => {
+    const specs = { 'capabilities:hypervisor_version': '>= 1000', 'capabilities:num_instances': '<= 4' }
+    const nearest = (...hosts: HostState[]) =>
+      choose(hosts, request({ flavor: flavor(specs) }), { filters }).removed.map((one) => one.nearest)
+    const versions = [100, 900, 400].map((hypervisorVersion) => host(`v${hypervisorVersion}`, { hypervisorVersion }))
+    assert.deepEqual(nearest(...versions), ['v900: its hypervisor_version is 900, asked is >= 1000'])
+    const busy = [9, 6, 7].map((numInstances) => host(`n${numInstances}`, { numInstances }))
+    assert.deepEqual(nearest(...busy), ['n6: its num_instances is 6, asked is <= 4'])
+    assert.deepEqual(nearest(host('b', { up: false }), host('a', { up: false })), [
+      'a: its compute service does not report',
+    ])
+  })
+
   it('takes a forced host whatever the filters say', () => {
     assert.deepEqual(names([host('a', { up: false }), host('b')], request({ forcedHost: 'a' })), ['a'])
   })

@@ -1,6 +1,6 @@
 // Every unscoped or `aggregate_instance_extra_specs:` extra spec matches what the host's aggregates say.
 import { aggregateValues } from '../aggregate-values.ts'
-import { matches } from '../extra-spec-operators.ts'
+import { matches, shortOf } from '../extra-spec-operators.ts'
 import type { Filter } from '../host-state.ts'
 
 const SCOPE = 'aggregate_instance_extra_specs'
@@ -15,8 +15,11 @@ export const aggregateInstanceExtraSpecsFilter: Filter = {
       const key = scoped.slice(colon + 1)
       const values = have.get(key)
       if (!values) return `none of its aggregates has ${key}`
-      if (!values.some((value) => matches(value, asked)))
-        return `${key} of its aggregates is ${values.join(', ')}, asked is ${asked}`
+      if (values.some((value) => matches(value, asked))) continue
+      return {
+        says: `${key} of its aggregates is ${values.join(', ')}, asked is ${asked}`,
+        short: shortOf(values, asked),
+      }
     }
     return undefined
   },

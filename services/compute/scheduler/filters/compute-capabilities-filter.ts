@@ -1,5 +1,5 @@
 // Every unscoped or `capabilities:` extra spec matches the host's attribute of that name.
-import { matches } from '../extra-spec-operators.ts'
+import { matches, shortOf } from '../extra-spec-operators.ts'
 import { attributeOf } from '../host-attributes.ts'
 import type { Filter } from '../host-state.ts'
 
@@ -15,8 +15,8 @@ export const computeCapabilitiesFilter: Filter = {
       const have = attributeOf(host, path)
       if (have === undefined) return `it has no capability ${path.join(':')}`
       const values = Array.isArray(have) ? have.map(String) : [String(have)]
-      if (!values.some((value) => matches(value, asked)))
-        return `its ${path.join(':')} is ${values.join(', ')}, asked is ${asked}`
+      if (values.some((value) => matches(value, asked))) continue
+      return { says: `its ${path.join(':')} is ${values.join(', ')}, asked is ${asked}`, short: shortOf(values, asked) }
     }
     return undefined
   },

@@ -4,7 +4,7 @@ import type { Filter } from '../host-state.ts'
 export const computeFilter: Filter = {
   name: 'ComputeFilter',
   judge({ up, disabledReason }) {
-    if (!up) return 'its compute service does not report'
+    if (!up) return { says: 'its compute service does not report', short: 2 }
     return disabledReason === null ? undefined : `it is disabled (${disabledReason})`
   },
 }

@@ -6,7 +6,9 @@ import type { FilterOptions } from './filter-options.ts'
 const KEY = 'max_io_ops_per_host'
 
 function lack({ numIoOps }: HostState, most: number): Verdict {
-  return numIoOps < most ? undefined : `${numIoOps} servers are being built, moved or copied there, ${most} may be`
+  if (numIoOps < most) return undefined
+  const says = `${numIoOps} servers are being built, moved or copied there, ${most} may be`
+  return { says, short: numIoOps + 1 - most }
 }
 
 export const ioOpsFilter = ({ max_io_ops_per_host: most }: FilterOptions): Filter => ({

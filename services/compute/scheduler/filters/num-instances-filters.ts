@@ -6,7 +6,8 @@ import type { FilterOptions } from './filter-options.ts'
 const KEY = 'max_instances_per_host'
 
 function lack({ numInstances }: HostState, most: number): Verdict {
-  return numInstances < most ? undefined : `it has ${numInstances} servers of at most ${most}`
+  if (numInstances < most) return undefined
+  return { says: `it has ${numInstances} servers of at most ${most}`, short: numInstances + 1 - most }
 }
 
 export const numInstancesFilter = ({ max_instances_per_host: most }: FilterOptions): Filter => ({
