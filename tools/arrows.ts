@@ -87,7 +87,7 @@ const network = service({
     'quotas',
     'conductor',
   ],
-  messages: ['agent/protocol.ts'],
+  messages: ['agent/protocol.ts', 'agent/ip-protocols.ts'],
 })
 
 const compute = service({

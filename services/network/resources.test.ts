@@ -316,6 +316,8 @@ describe('network', () => {
       [{ protocol: 'icmp', port_range_min: 8, port_range_max: 0 }, '201'],
       [{ protocol: 'icmp', port_range_min: 300 }, '400 SecurityGroupInvalidIcmpValue'],
       [{ protocol: 'icmp', port_range_max: 0 }, '400 SecurityGroupMissingIcmpType'],
+      [{ protocol: 'hopopt', remote_ip_prefix: '10.7.0.0/24' }, '201'],
+      [{ remote_ip_prefix: '10.7.0.0/24' }, '409 SecurityGroupRuleExists'],
       [{ protocol: 'icmpv6' }, '400 SecurityGroupEthertypeConflictWithProtocol'],
       [{ protocol: 'icmpv6', ethertype: 'IPv6' }, '201'],
       [{ remote_ip_prefix: 'fd00::/8' }, '400 SecurityGroupRuleParameterConflict'],

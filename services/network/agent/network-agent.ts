@@ -58,8 +58,6 @@ export class NetworkAgent {
   #made = new Set<string>()
   /** Ports on the way, by id: whoever asks for one as it is being made waits with the others. */
   #plugging = new Map<string, { port: WiredPort; generation: number; done: Promise<void> }>()
-  /** What was told to go, with its generation: an older state does not bring it back. */
-  #gone = new Map<string, number>()
   #generation = -1
 
   private constructor({ directory, backend, report }: NetworkAgentOptions) {
@@ -111,7 +109,7 @@ export class NetworkAgent {
     checkNetwork(network, external)
     await this.#locks.run(`network ${network.id}`, async () => {
       const before = this.#records.networks.get(network.id)
-      if (this.#isStale(network.id, before, generation)) return
+      if (this.#records.isStale(network.id, before, generation)) return
       const gatewayCidrs = external === undefined ? (before?.gatewayCidrs ?? []) : (external?.gatewayCidrs ?? [])
       const same =
         before !== undefined && isDeepStrictEqual([before.network, before.gatewayCidrs], [network, gatewayCidrs])
@@ -120,7 +118,7 @@ export class NetworkAgent {
         return
       }
       this.#made.delete(network.id)
-      const zone = before?.zone ?? this.#freeZone(network.id)
+      const zone = before?.zone ?? this.#records.freeZone(network.id)
       const record: NetworkRecord = { generation, network, gatewayCidrs, zone }
       await this.#records.put('networks', network.id, record)
       await this.#backend.ensureNetwork(record, this.#records)
@@ -132,12 +130,12 @@ export class NetworkAgent {
   /** Gone with its ports here; no error when it already was. */
   async removeNetwork(id: string, generation: number): Promise<void> {
     const record = this.#records.networks.get(id)
-    if (this.#isStale(id, record, generation)) return
+    if (this.#records.isStale(id, record, generation)) return
     for (const { port } of [...this.#records.ports.values()])
       if (port.networkId === id) await this.unplug(port.id, generation)
     await this.#locks.run(`network ${id}`, async () => {
       const now = this.#records.networks.get(id)
-      this.#gone.set(id, generation)
+      this.#records.noteGone(id, generation)
       if (!now) return
       this.#made.delete(id)
       await this.#backend.removeNetwork(now, this.#records)
@@ -168,8 +166,8 @@ export class NetworkAgent {
     this.#plugging.delete(portId)
     await this.#locks.run(`port ${portId}`, async () => {
       const record = this.#records.ports.get(portId)
-      if (this.#isStale(portId, record, generation)) return
-      this.#gone.set(portId, generation)
+      if (this.#records.isStale(portId, record, generation)) return
+      this.#records.noteGone(portId, generation)
       if (!record) return
       if (record.port.bound) await this.#backend.unplug(record, this.#records)
       await this.#records.delete('ports', portId)
@@ -185,7 +183,7 @@ export class NetworkAgent {
       const changes: GroupChange[] = []
       for (const after of groups) {
         const before = this.#records.groups.get(after.id)
-        if (this.#isStale(after.id, before, generation)) continue
+        if (this.#records.isStale(after.id, before, generation)) continue
         if (before && isDeepStrictEqual(before.group, after)) before.generation = generation
         else changes.push({ before: before?.group ?? null, after })
       }
@@ -198,7 +196,7 @@ export class NetworkAgent {
     checkRouter(router)
     for (const network of networks) await this.ensureNetwork({ generation, network })
     await this.#locks.run(`router ${router.id}`, async () => {
-      if (this.#isStale(router.id, this.#records.routers.get(router.id), generation)) return
+      if (this.#records.isStale(router.id, this.#records.routers.get(router.id), generation)) return
       const record: RouterRecord = { generation, router }
       await this.#records.put('routers', router.id, record)
       await this.#backend.ensureRouter(record, this.#records)
@@ -208,8 +206,8 @@ export class NetworkAgent {
   async removeRouter(id: string, generation: number): Promise<void> {
     await this.#locks.run(`router ${id}`, async () => {
       const record = this.#records.routers.get(id)
-      if (this.#isStale(id, record, generation)) return
-      this.#gone.set(id, generation)
+      if (this.#records.isStale(id, record, generation)) return
+      this.#records.noteGone(id, generation)
       if (!record) return
       await this.#backend.removeRouter(record)
       await this.#records.delete('routers', id)
@@ -228,7 +226,7 @@ export class NetworkAgent {
       await this.#reconcileThings(wanted, failures)
       await this.#removeUnwanted(wanted, failures)
       await this.#removeLeftovers(failures)
-      for (const [id, when] of this.#gone) if (when <= generation) this.#gone.delete(id)
+      this.#records.forgetGone(generation)
       return { generation, failures }
     })
   }
@@ -242,7 +240,7 @@ export class NetworkAgent {
   async leftovers(wanted?: WantedState): Promise<HostThing[]> {
     const owners = wanted && ownersIn(wanted)
     const things = await this.inventory()
-    return things.filter(({ owner }) => (owners ? !owners.has(owner) : !this.#isKnown(owner)))
+    return things.filter(({ owner }) => (owners ? !owners.has(owner) : !this.#records.knows(owner)))
   }
 
   doctorChecks(): Promise<DoctorCheck[]> {
@@ -264,10 +262,10 @@ export class NetworkAgent {
 
   async #plug(port: WiredPort, generation: number): Promise<void> {
     const before = this.#records.ports.get(port.id) ?? null
-    if (this.#isStale(port.id, before, generation)) return
+    if (this.#records.isStale(port.id, before, generation)) return
     if (!this.#records.networks.has(port.networkId))
       throw fault('NetworkNotWired', { id: port.networkId, by: `port ${port.id}` })
-    const mark = before?.mark || (port.bound ? this.#freeMark() : 0)
+    const mark = before?.mark || (port.bound ? this.#records.freeMark() : 0)
     const record: PortRecord = { generation, port, mark }
     if (!port.bound) return this.#reserve(record, before)
     const known = before?.port.bound ? before : null
@@ -330,8 +328,8 @@ export class NetworkAgent {
   async #removeGroups(ids: string[], generation: number): Promise<void> {
     await this.#locks.run('groups', async () => {
       const records = ids.flatMap((id) => this.#records.groups.get(id) ?? [])
-      const going = records.filter((record) => !this.#isStale(record.group.id, record, generation))
-      for (const id of ids) this.#gone.set(id, generation)
+      const going = records.filter((record) => !this.#records.isStale(record.group.id, record, generation))
+      for (const id of ids) this.#records.noteGone(id, generation)
       await this.#changeGroups(
         going.map(({ group }) => ({ before: group, after: null })),
         generation,
@@ -395,7 +393,7 @@ export class NetworkAgent {
   async #reconcilePort(port: WiredPort, generation: number): Promise<void> {
     const record = this.#records.ports.get(port.id)
     const same = record !== undefined && isDeepStrictEqual(record.port, port)
-    if (!same || this.#isStale(port.id, record, generation)) return this.#plug(port, generation)
+    if (!same || this.#records.isStale(port.id, record, generation)) return this.#plug(port, generation)
     record.generation = generation
     if (!port.bound) return
     try {
@@ -425,34 +423,10 @@ export class NetworkAgent {
   async #removeLeftovers(failures: Failure[]): Promise<void> {
     for (const thing of await this.leftovers())
       await attempt(failures, 'leftover', thing.id, async () => {
-        if (this.#isKnown(thing.owner)) return
+        if (this.#records.knows(thing.owner)) return
         log('network.agent').warn(thing, 'nobody wants this: removed')
         await this.#backend.remove(thing)
       })
-  }
-
-  #isKnown(owner: string): boolean {
-    const { networks, ports, routers, groups } = this.#records
-    return networks.has(owner) || routers.has(owner) || groups.has(owner) || ports.get(owner)?.port.bound === true
-  }
-
-  #isStale(id: string, record: { generation: number } | null | undefined, generation: number): boolean {
-    return (record?.generation ?? -1) > generation || (this.#gone.get(id) ?? -1) > generation
-  }
-
-  #freeMark(): number {
-    const taken = new Set([...this.#records.ports.values()].map(({ mark }) => mark))
-    let mark = 1
-    while (taken.has(mark)) mark++
-    return mark
-  }
-
-  /** From the network's id, so that two clouds on a host seldom meet; the next free one when it is taken here. */
-  #freeZone(networkId: string): number {
-    const taken = new Set([...this.#records.networks.values()].map(({ zone }) => zone))
-    let zone = (Number.parseInt(networkId.slice(0, 8), 16) % 65535) + 1
-    while (taken.has(zone)) zone = (zone % 65535) + 1
-    return zone
   }
 }
 

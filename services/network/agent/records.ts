@@ -21,6 +21,8 @@ export class Records implements HostState {
   readonly ports = new Map<string, PortRecord>()
   readonly groups = new Map<string, GroupRecord>()
   readonly routers = new Map<string, RouterRecord>()
+  /** What was told to go, with its generation: an older state does not bring it back. */
+  readonly #gone = new Map<string, number>()
   #directory: string
 
   constructor(directory: string) {
@@ -58,6 +60,41 @@ export class Records implements HostState {
     this.#map(kind).delete(id)
     await rm(this.#path(kind, id), { force: true })
     await syncDirectory(join(this.#directory, kind))
+  }
+
+  /** Whether a thing with this owner is asked for. */
+  knows(owner: string): boolean {
+    const { networks, ports, routers, groups } = this
+    return networks.has(owner) || routers.has(owner) || groups.has(owner) || ports.get(owner)?.port.bound === true
+  }
+
+  /** Whether more is known of `id` than a teller of this generation knows. */
+  isStale(id: string, record: { generation: number } | null | undefined, generation: number): boolean {
+    return (record?.generation ?? -1) > generation || (this.#gone.get(id) ?? -1) > generation
+  }
+
+  noteGone(id: string, generation: number): void {
+    this.#gone.set(id, generation)
+  }
+
+  /** Once all is as of this generation, nothing older comes. */
+  forgetGone(generation: number): void {
+    for (const [id, when] of this.#gone) if (when <= generation) this.#gone.delete(id)
+  }
+
+  freeMark(): number {
+    const taken = new Set([...this.ports.values()].map(({ mark }) => mark))
+    let mark = 1
+    while (taken.has(mark)) mark++
+    return mark
+  }
+
+  /** From the network's id, so that two clouds on a host seldom meet; the next free one when it is taken here. */
+  freeZone(networkId: string): number {
+    const taken = new Set([...this.networks.values()].map(({ zone }) => zone))
+    let zone = (Number.parseInt(networkId.slice(0, 8), 16) % 65535) + 1
+    while (taken.has(zone)) zone = (zone % 65535) + 1
+    return zone
   }
 
   #map<Kind extends keyof Shelf>(kind: Kind): Map<string, Shelf[Kind]> {

@@ -1,5 +1,6 @@
 // A security group rule as asked, checked and brought into the one form in which it is kept.
 import { canonical, formatCidr, parseAddress, parseCidr } from '../addresses.ts'
+import { IP_PROTOCOLS } from '../agent/ip-protocols.ts'
 import { fault } from '../faults.ts'
 import type { SecurityGroupRuleRow } from '../schema/tables.ts'
 import type { NewRule } from './schema.ts'
@@ -16,32 +17,6 @@ export type RuleMatch = Pick<
   | 'matches'
 >
 
-/** Names of protocols and their numbers. */
-const PROTOCOLS: Record<string, number> = {
-  ah: 51,
-  dccp: 33,
-  egp: 8,
-  esp: 50,
-  gre: 47,
-  icmp: 1,
-  igmp: 2,
-  ipip: 4,
-  'ipv6-encap': 41,
-  'ipv6-frag': 44,
-  'ipv6-icmp': 58,
-  icmpv6: 58,
-  'ipv6-nonxt': 59,
-  'ipv6-opts': 60,
-  'ipv6-route': 43,
-  ospf: 89,
-  pgm: 113,
-  rsvp: 46,
-  sctp: 132,
-  tcp: 6,
-  udp: 17,
-  udplite: 136,
-  vrrp: 112,
-}
 const WITH_PORTS = [6, 17, 33, 132, 136]
 const ICMP = [1, 58]
 const IPV6_ONLY = ['ipv6-encap', 'ipv6-frag', 'ipv6-icmp', 'icmpv6', 'ipv6-nonxt', 'ipv6-opts', 'ipv6-route', '58']
@@ -68,13 +43,13 @@ function protocolOf(asked: string | number | null): string | null {
   if (asked === null) return null
   const protocol = String(asked).toLowerCase()
   if (protocol === 'any' || protocol === '0' || protocol === '') return null
-  if (Object.hasOwn(PROTOCOLS, protocol)) return protocol
+  if (Object.hasOwn(IP_PROTOCOLS, protocol)) return protocol
   if (/^\d{1,3}$/.test(protocol) && Number(protocol) <= 255) return String(Number(protocol))
-  throw fault('SecurityGroupRuleInvalidProtocol', { protocol: String(asked), known: Object.keys(PROTOCOLS) })
+  throw fault('SecurityGroupRuleInvalidProtocol', { protocol: String(asked), known: Object.keys(IP_PROTOCOLS) })
 }
 
 function numberOf(protocol: string): number {
-  return PROTOCOLS[protocol] ?? Number(protocol)
+  return IP_PROTOCOLS[protocol] ?? Number(protocol)
 }
 
 function portsOf(
@@ -128,7 +103,8 @@ function fingerprint(match: Omit<RuleMatch, 'matches'>): string {
   const { direction, ethertype, protocol, port_range_min, port_range_max, remote_ip_prefix, remote_group_id } = match
   const isAll = port_range_min === 1 && port_range_max === MOST_PORT
   const range = isAll ? [null, null] : [port_range_min, port_range_max]
-  const number = protocol === null ? null : numberOf(protocol)
+  // 0 is any, as no protocol is
+  const number = protocol === null ? null : numberOf(protocol) || null
   const prefix = normalizedCidr(remote_ip_prefix)
   return JSON.stringify([direction, ethertype, number, ...range, prefix, remote_group_id])
 }

@@ -1,35 +1,7 @@
 // One rule of a security group as the matches of an nftables rule.
+import { IP_PROTOCOLS } from '../../ip-protocols.ts'
 import type { WiredSecurityGroupRule } from '../../protocol.ts'
 import { prefixText, readPrefix } from './addresses.ts'
-
-/** The API's names; the numbers are IANA's. */
-const PROTOCOLS: Record<string, number> = {
-  ah: 51,
-  dccp: 33,
-  egp: 8,
-  esp: 50,
-  gre: 47,
-  hopopt: 0,
-  icmp: 1,
-  icmpv6: 58,
-  igmp: 2,
-  ip: 0,
-  ipip: 4,
-  'ipv6-encap': 41,
-  'ipv6-frag': 44,
-  'ipv6-icmp': 58,
-  'ipv6-nonxt': 59,
-  'ipv6-opts': 60,
-  'ipv6-route': 43,
-  ospf: 89,
-  pgm: 113,
-  rsvp: 46,
-  sctp: 132,
-  tcp: 6,
-  udp: 17,
-  udplite: 136,
-  vrrp: 112,
-}
 
 const WITH_PORTS: Record<number, string> = { 6: 'tcp', 17: 'udp', 33: 'dccp', 132: 'sctp', 136: 'udplite' }
 /** Extension headers: nftables' l4proto looks past them. */
@@ -46,7 +18,7 @@ export function protocolNumber(
 ): number | null | undefined {
   const { protocol, ethertype } = rule
   if (protocol === null || protocol === 'any' || protocol === '') return null
-  const number = /^\d{1,3}$/.test(protocol) ? Number(protocol) : PROTOCOLS[protocol.toLowerCase()]
+  const number = /^\d{1,3}$/.test(protocol) ? Number(protocol) : IP_PROTOCOLS[protocol.toLowerCase()]
   if (number === undefined || number > 255) return undefined
   if (number === 0) return null
   return number === 1 && ethertype === 'IPv6' ? 58 : number
