@@ -1,5 +1,7 @@
 // Tokens of consoles: each lets one connection in, to one console of one server where it is now. Only hashes are kept.
-import { createCipheriv, createDecipheriv, createHash, hkdfSync } from 'node:crypto'
+import { createHash } from 'node:crypto'
+import type { Seal } from '@kilonova/base/sealed'
+import { sealText, unsealText } from '@kilonova/base/sealed'
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
 import type { ConsoleAuthTokenRow } from '../schema/tables.ts'
@@ -10,6 +12,7 @@ export type NewToken = Omit<ConsoleAuthTokenRow, 'token_hash' | 'sealed_token' |
 }
 
 const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex')
+const sealWith = (secret: string): Seal => ({ secret, purpose: 'kilonova console identity token' })
 
 /** Answers the token, a uuid: it is known to nobody else from then on. */
 export async function issueToken(compute: Compute, { identityToken, ...bound }: NewToken): Promise<string> {
@@ -18,7 +21,7 @@ export async function issueToken(compute: Compute, { identityToken, ...bound }: 
   const row = {
     ...bound,
     token_hash: hashOf(token),
-    sealed_token: seal(identityToken, token, compute.random.bytes(IV_BYTES)),
+    sealed_token: sealText(identityToken, sealWith(token), compute.random),
     created_at: now,
     expires_at: now + compute.options.token_ttl * 1000,
   }
@@ -59,22 +62,7 @@ export async function removeExpiredTokens(compute: Compute): Promise<void> {
   await tables(compute).deleteFrom('compute_console_auth_tokens').where('expires_at', '<=', now).execute()
 }
 
-const CIPHER = 'aes-256-gcm'
-const [KEY_BYTES, IV_BYTES, TAG_BYTES] = [32, 12, 16]
-
-const keyOf = (token: string): Buffer =>
-  Buffer.from(hkdfSync('sha256', token, '', 'kilonova console identity token', KEY_BYTES))
-
-function seal(identityToken: string, token: string, iv: Buffer): string {
-  const cipher = createCipheriv(CIPHER, keyOf(token), iv)
-  const sealed = [cipher.update(identityToken, 'utf8'), cipher.final()]
-  return Buffer.concat([iv, cipher.getAuthTag(), ...sealed]).toString('base64')
-}
-
 /** The identity token that the console was asked for with. */
 export function identityTokenOf({ sealed_token }: ConsoleAuthTokenRow, token: string): string {
-  const bytes = Buffer.from(sealed_token, 'base64')
-  const decipher = createDecipheriv(CIPHER, keyOf(token), bytes.subarray(0, IV_BYTES))
-  decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES))
-  return decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
+  return unsealText(sealed_token, sealWith(token))
 }
