@@ -10,7 +10,9 @@ import { mountConsoles } from '@kilonova/compute/consoles/proxy'
 import { computeService } from '@kilonova/compute/service'
 import { bootstrap as bootstrapIdentity } from '@kilonova/identity/bootstrap'
 import { identityService } from '@kilonova/identity/service'
+import { KeptAnswers } from '@kilonova/store/kept-answers'
 import { syncSchema } from '@kilonova/store/schema'
+import { purgeAnswers } from './answers.ts'
 import { fillStore } from './bootstrap.ts'
 import { catalog } from './catalog.ts'
 import { Closing } from './closing.ts'
@@ -99,7 +101,12 @@ async function start(options: CloudOptions, closing: Closing): Promise<Cloud> {
   const needs = { parts, host: identity.host, hosts }
   closing.add('conductor', await startRole('conductor', needs, drain))
   closing.add('network', await parts.network.start())
-  const api = createApi({ authenticate: (token) => parts.identityClient.authenticate(token), translate })
+  const answers = new KeptAnswers({
+    store,
+    clock: parts.compute.clock,
+    retention: config.api.idempotency_key_retention,
+  })
+  const api = createApi({ authenticate: (token) => parts.identityClient.authenticate(token), translate, answers })
   let endAgent: () => Promise<void> = async () => undefined
   closing.add('agent', () => endAgent())
   const audits = new Audits({ look: () => audit(parts), clock: parts.compute.clock, random: parts.compute.random })
@@ -110,6 +117,7 @@ async function start(options: CloudOptions, closing: Closing): Promise<Cloud> {
   const url = await listen(api, options)
   closing.add('api', () => api.close())
   closing.add('audits', audits.start(config.audit.interval))
+  closing.add('answers', purgeAnswers(answers, parts.compute))
   endAgent = await startRole('agent', needs, drain)
   closing.add('consoles', () => consoles.close())
   log('cloud').info({ url }, 'answers')

@@ -32,6 +32,14 @@ export const optionTables = {
       help: 'SQLite: FULL survives a power cut, NORMAL only the death of the process',
     },
   },
+  api: {
+    idempotency_key_retention: {
+      type: 'integer',
+      default: 86_400,
+      min: 1,
+      help: 'seconds for which a request that is sent again with its Idempotency-Key gets the answer of the first time',
+    },
+  },
   audit: {
     interval: {
       type: 'integer',

@@ -4,6 +4,7 @@ import { identitySchema } from '@kilonova/identity/schema'
 import { imageSchema } from '@kilonova/image/schema'
 import { networkSchema } from '@kilonova/network/schema'
 import { placementSchema } from '@kilonova/placement/schema'
+import { answerSchema } from '@kilonova/store/kept-answers'
 import type { ServiceSchema } from '@kilonova/store/schema'
 import { taskSchema } from '@kilonova/tasks/schema'
 import type { CloudConfig } from './config.ts'
@@ -11,6 +12,7 @@ import { pluginSchemas } from './plugins.ts'
 
 export const schemas: readonly ServiceSchema[] = [
   taskSchema,
+  answerSchema,
   identitySchema,
   imageSchema,
   placementSchema,

@@ -1,6 +1,8 @@
 // How a server comes into being, and what is left when it does not.
+
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
+import { perform } from '@kilonova/api/route'
 import { EventReader } from './event-reader.ts'
 import type { FakeCloud, ShownServer } from './fake-cloud.ts'
 import { createServer, goneServer, settledServer, showServer, startFakeCloud } from './fake-cloud.ts'
@@ -76,7 +78,7 @@ describe('a build', () => {
     await one.givePort()
     const off = routes.find(({ method, path }) => method === 'PUT' && path === '/v2.0/ports/:id')!
     const call = callByHand(one.context(), { params: { id: one.given! }, body: { port: { admin_state_up: false } } })
-    await one.run(off.handler(one.network.api.deps, call))
+    await one.run(perform(off, one.network.api.deps, call))
     const id = await one.build({ networks: [{ port: one.given }] })
     assert.equal((await one.row(id)).vm_state, 'active')
   })

@@ -1,5 +1,6 @@
 // What users ask of servers, through the handlers of the real routes, with calls made by hand.
 import type { Answer, Call } from '@kilonova/api/route'
+import { perform } from '@kilonova/api/route'
 import type { RequestContext } from '@kilonova/base/context'
 import type { Compute } from '@kilonova/compute/compute'
 import { computeService } from '@kilonova/compute/service'
@@ -216,6 +217,6 @@ export class ServerCommands {
     )
     if (!found) throw new Error(`there is no route ${method} ${path} ${action ?? ''}`)
     const call = callByHand(this.#context(), { params, body })
-    return found.handler(compute, call)
+    return perform(found, compute, call)
   }
 }

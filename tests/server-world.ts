@@ -1,7 +1,9 @@
 // The real services of a cloud on a store in memory, with two fake hosts and a clock that moves only when told to.
 // Callers, tasks and faults are the test's.
+
 import assert from 'node:assert/strict'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { perform } from '@kilonova/api/route'
 import type { VirtualClock } from '@kilonova/base/clock'
 import { systemClock } from '@kilonova/base/clock'
 import type { RequestContext } from '@kilonova/base/context'
@@ -106,7 +108,7 @@ export class ServerWorld {
     const { routes, deps } = this.network.api
     const body = { port: { network_id: await this.privateNetwork() } }
     const route = routes.find(({ method, path }) => method === 'POST' && path === '/v2.0/ports')
-    const made = await this.run(route!.handler(deps, callByHand(this.context(), { body })))
+    const made = await this.run(perform(route!, deps, callByHand(this.context(), { body })))
     this.given = (made as { port: { id: string } }).port.id
     await this.#remember()
   }

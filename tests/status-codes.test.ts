@@ -47,6 +47,8 @@ interface Row {
   code: number
   key: string | null
   request: (server: string) => Request
+  /** What has to be asked before it. */
+  first?: Request
 }
 
 const action = (server: string, body: unknown): Request => ({
@@ -61,6 +63,8 @@ const flavor = (parts: object): Request => ({
 const at = (version: string): { headers: Record<string, string> } => ({
   headers: { 'openstack-api-version': `compute ${version}` },
 })
+
+const KEYED = { 'idempotency-key': '8e03978e-40d5-43e8-bc93-6894a57f9324' }
 
 const ROWS: Row[] = [
   { code: 200, key: null, request: (id) => ({ path: `/v2.1/servers/${id}` }) },
@@ -79,6 +83,10 @@ const ROWS: Row[] = [
   {
     ...{ code: 415, key: 'badMediaType' },
     request: () => ({ ...flavor({}), headers: { 'content-type': 'application/xml' } }),
+  },
+  {
+    ...{ code: 422, key: 'computeFault', first: { ...flavor({ name: 'first' }), headers: KEYED } },
+    request: () => ({ ...flavor({ name: 'second' }), headers: KEYED }),
   },
   { code: 500, key: 'computeFault', request: () => ({ path: '/v2.1/servers/broken', as: 'admin' }) },
   { code: 501, key: 'notImplemented', request: () => ({ path: '/v2.1/servers/unable/diagnostics', as: 'admin' }) },
@@ -162,8 +170,12 @@ describe('the status codes of compute', () => {
     return { status: reply.status, body: text === '' ? {} : JSON.parse(text) }
   }
 
-  for (const { code, key, request } of ROWS)
-    it(`seed-8.5.14-1: ${code} ${key ?? ''}`, async () => assertFault(await ask(request(server)), code, key))
+  for (const { code, key, request, first } of ROWS) {
+    it(`seed-8.5.14-1: ${code} ${key ?? ''}`, async () => {
+      if (first) await ask(first)
+      assertFault(await ask(request(server)), code, key)
+    })
+  }
 
   it('seed-8.5.14-2: an unknown route and an unknown method are 404', async () => {
     const unknown = { message: 'The resource could not be found.', code: '404 Not Found', title: 'Not Found' }

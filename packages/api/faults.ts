@@ -47,6 +47,24 @@ export const fault = faultsOf({
     say: ({ url, token }: { url: string; token: string | null }) =>
       `Malformed request URL: URL's project_id '${url}' doesn't match Context's project_id '${token}'`,
   },
+  KeyMalformed: {
+    status: 400,
+    kind: '',
+    say: ({ most }: { most: number }) =>
+      `The Idempotency-Key must be 1 to ${most} printable ASCII characters, in double quotes or without them; a new UUID for each request does well.`,
+  },
+  KeyNotTaken: {
+    status: 400,
+    kind: '',
+    say: ({ method }: { method: string }) =>
+      `This ${method} takes no Idempotency-Key: sent twice it is done twice. Send it without one.`,
+  },
+  KeyReused: {
+    status: 422,
+    kind: '',
+    say: () =>
+      'This Idempotency-Key was used for another request: the body, the query or the microversion was different. Send the request as it was, or a new one with a new key.',
+  },
   Invalid: { status: 400, kind: '', say: said },
   Unexpected: {
     status: 500,

@@ -5,14 +5,16 @@ import { makeContext, withContext } from '@kilonova/base/context'
 import { log } from '@kilonova/base/log'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { originOf, requestIdOf, sendJson, setHeaders } from './answer.ts'
-import type { Compiled } from './compiled.ts'
+import type { AtVersion, Compiled } from './compiled.ts'
 import type { Edge } from './edge.ts'
 import { edgeOf } from './edge.ts'
 import { fault } from './faults.ts'
 import type { Group } from './mount.ts'
+import type { PlainAnswer } from './once.ts'
+import { once, parseKey } from './once.ts'
 import type { Target } from './policy.ts'
 import type { Call } from './route.ts'
-import { Answer } from './route.ts'
+import { Answer, perform } from './route.ts'
 import type { ApiOptions, Service } from './server.ts'
 import type { Microversion } from './versions.ts'
 import { parseVersion, version, versionText } from './versions.ts'
@@ -54,9 +56,42 @@ async function dispatch(handling: Handling, { context, asked, edge }: Asked): Pr
   const compiled = choose(group, asked, body)
   const call = callOf(handling, compiled, { context, asked, edge }, body)
   if (compiled.route.policy !== 'public') call.require(compiled.route.policy)
-  const result = await compiled.route.handler(service.deps as never, call as never)
+  const at = compiled.at(asked, edge.legacy ?? false)
+  const key = keyOf(handling, compiled)
+  const result =
+    key === undefined
+      ? await perform(compiled.route, service.deps as never, call)
+      : await performOnce(handling, { compiled, at, call }, key)
   log('api').debug({ method: request.method, url: request.url }, 'answered')
-  return answer(reply, compiled.at(asked, edge.legacy ?? false), result)
+  return answer(reply, at, result)
+}
+
+interface Chosen {
+  compiled: Compiled
+  at: AtVersion
+  call: Call
+}
+
+function performOnce(handling: Handling, { compiled: { route }, at, call }: Chosen, key: string): Promise<Answer> {
+  const { request, service, options } = handling
+  const [deps, asked] = [service.deps as never, call as never]
+  const { context, version, body } = call
+  return once(
+    options.answers!,
+    { key, request, context, version, body },
+    {
+      prepare: async () => route.prepare?.(deps, asked),
+      make: async (prepared) => plain(at, await route.handler(deps, asked, prepared as never)),
+    },
+  )
+}
+
+/** The Idempotency-Key that was sent, where repeating the request would not come to the same without one. */
+function keyOf({ request, options }: Handling, { route }: Compiled): string | undefined {
+  const header = request.headers['idempotency-key']
+  if (header === undefined || !['POST', 'PATCH'].includes(request.method)) return undefined
+  if (!route.once || !options.answers) throw fault('KeyNotTaken', { method: request.method })
+  return parseKey(String(header))
 }
 
 function publicContext(request: FastifyRequest): RequestContext {
@@ -235,12 +270,29 @@ function queryOf(search: URLSearchParams, repeatable: ReadonlySet<string>): Reco
   return query
 }
 
-function answer(reply: FastifyReply, at: ReturnType<Compiled['at']>, result: unknown): FastifyReply {
+interface Answered {
+  status: number
+  headers: Record<string, string>
+  body: unknown
+}
+
+function answered(at: AtVersion, result: unknown): Answered {
   const { status = at.status, headers = {}, body } = result instanceof Answer ? result : { body: result }
+  return { status, headers, body }
+}
+
+function answer(reply: FastifyReply, at: AtVersion, result: unknown): FastifyReply {
+  const { status, headers, body } = answered(at, result)
   reply.headers(headers)
   if (isStream(body) || Buffer.isBuffer(body)) return reply.code(status).send(body)
   at.prune?.(body)
   return sendJson(reply, status, body)
+}
+
+function plain(at: AtVersion, result: unknown): PlainAnswer {
+  const { status, headers, body } = answered(at, result)
+  at.prune?.(body)
+  return { status, headers, text: body === undefined ? '' : JSON.stringify(body) }
 }
 
 function isStream(body: unknown): body is Readable {

@@ -27,6 +27,7 @@ export function mountRoutes<Deps>(service: Service<Deps>, mounting: Mounting): v
   const byPath = new Map<string, Map<string, Compiled[]>>()
   for (const route of service.routes) {
     refuseUnknownRule(route, service)
+    refuseNobodysKeys(route, service)
     const methods = byPath.get(route.path) ?? new Map<string, Compiled[]>()
     methods.set(route.method, [...(methods.get(route.method) ?? []), compileRoute(route as Route<never>)])
     byPath.set(route.path, methods)
@@ -45,6 +46,12 @@ function refuseUnknownRule<Deps>(route: Route<Deps>, { policy, manners }: Servic
   throw new Error(
     `${manners.service}: ${route.method} ${route.path} names the rule ${route.policy}, which its policy lacks`,
   )
+}
+
+/** A key belongs to whoever sends it. */
+function refuseNobodysKeys<Deps>({ method, path, policy, once }: Route<Deps>, { manners }: Service<Deps>): void {
+  if (once && policy === 'public')
+    throw new Error(`${manners.service}: ${method} ${path} is public, and so has no keys`)
 }
 
 function answering<Deps>(group: Group, service: Service<Deps>, { options, stopping }: Mounting) {

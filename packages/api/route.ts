@@ -82,20 +82,37 @@ export interface Route<Deps> {
   readonly stream?: boolean | undefined
   /** Media types that this route takes in place of application/json. */
   readonly accepts?: readonly string[] | undefined
-  readonly handler: (deps: Deps, call: Call<never, never>) => Promise<unknown>
+  /**
+   * Takes an Idempotency-Key. With one, the handler runs as one transaction with the record of its answer: it only
+   * touches the store, may run twice, and answers no stream.
+   */
+  readonly once?: boolean | undefined
+  /** Runs before the handler, which gets what it answers: for what is slow, and so stays out of that transaction. */
+  readonly prepare?: ((deps: Deps, call: Call<never, never>) => Promise<unknown>) | undefined
+  readonly handler: (deps: Deps, call: Call<never, never>, prepared: never) => Promise<unknown>
 }
 
-interface Declared<Deps, Rules, Body extends TSchema, Query extends TSchema>
-  extends Omit<Route<Deps>, 'policy' | 'body' | 'query' | 'handler'> {
+interface Declared<Deps, Rules, Body extends TSchema, Query extends TSchema, Prepared>
+  extends Omit<Route<Deps>, 'policy' | 'body' | 'query' | 'prepare' | 'handler'> {
   policy: Rules | 'public'
   body?: Body
   query?: Query
-  handler: (deps: Deps, call: Call<Static<Body>, Static<Query>>) => Promise<unknown>
+  prepare?: (deps: Deps, call: Call<Static<Body>, Static<Query>>) => Promise<Prepared>
+  handler: (deps: Deps, call: Call<Static<Body>, Static<Query>>, prepared: Prepared) => Promise<unknown>
 }
 
 /** The service's own `route`: its handlers get the service's parts, its rules come from the policy table. */
 export function routeOf<Deps, Rules extends Policy>(_policy: Rules) {
-  return <Body extends TSchema = TSchema, Query extends TSchema = TSchema>(
-    declared: Declared<Deps, keyof Rules & string, Body, Query>,
+  return <Body extends TSchema = TSchema, Query extends TSchema = TSchema, Prepared = undefined>(
+    declared: Declared<Deps, keyof Rules & string, Body, Query, Prepared>,
   ): Route<Deps> => declared as unknown as Route<Deps>
+}
+
+/** All that a route does with a call. */
+export async function perform<Deps>(
+  { prepare, handler }: Pick<Route<Deps>, 'prepare' | 'handler'>,
+  deps: Deps,
+  call: unknown,
+): Promise<unknown> {
+  return handler(deps, call as never, (await prepare?.(deps, call as never)) as never)
 }

@@ -9,6 +9,7 @@ import { answerFault, answerUnknownRoute } from './answer.ts'
 import { keepEdge } from './edge.ts'
 import type { Manners } from './manners.ts'
 import { mountRoutes } from './mount.ts'
+import type { KeptAnswers } from './once.ts'
 import type { Policy } from './policy.ts'
 import type { Route } from './route.ts'
 
@@ -23,6 +24,8 @@ export interface ApiOptions {
   authenticate: (token: string) => Promise<Bearer | undefined>
   /** Turns an error of a lower room (store, bus …) into a fault; undefined leaves it unexpected. */
   translate?: (error: unknown) => Fault | undefined
+  /** Where answers of routes with `once` are kept; without it no Idempotency-Key is taken. */
+  answers?: KeptAnswers
   /** Seconds that a request may take to arrive. */
   requestTimeout?: number
 }

@@ -40,6 +40,7 @@ export const aggregateRoutes = [
   route({
     method: 'POST',
     path: ALL,
+    once: true,
     policy: 'os-aggregates:create',
     body: CreateAggregate,
     success: 200,

@@ -75,6 +75,7 @@ export const flavorRoutes = [
   route({
     method: 'POST',
     path: '/v2.1/flavors',
+    once: true,
     policy: 'os-flavor-manage:create',
     body: CreateFlavor,
     success: 200,

@@ -15,20 +15,27 @@ export interface MadeKeypair {
   privateKey: string | undefined
 }
 
-/** Throws InvalidKeypair, TooManyKeypairs, KeypairExists. */
-export async function createKeypair(
+/** Throws InvalidKeypair. */
+export async function newKeypair(
   compute: Compute,
-  context: RequestContext,
   userId: string,
   { name, type = 'ssh', public_key: given }: NewKeypair,
 ): Promise<MadeKeypair> {
-  const { key_pairs: most } = await quotaOf(compute, context.projectId ?? '')
   const generated = given === undefined ? await generate(compute, type, userId) : undefined
   const public_key = given ?? generated!.publicKey
   const fingerprint = type === 'ssh' ? sshFingerprint(public_key) : x509Fingerprint(public_key)
   const row = { user_id: userId, name, type, fingerprint, public_key, created_at: compute.clock.now() }
-  await insertKeypair(compute, row, { most, made: generated ? 'create' : 'import' })
   return { row, privateKey: generated?.privateKey }
+}
+
+/** Throws TooManyKeypairs, KeypairExists. */
+export async function addKeypair(
+  compute: Compute,
+  { projectId }: RequestContext,
+  { row, privateKey }: MadeKeypair,
+): Promise<void> {
+  const { key_pairs: most } = await quotaOf(compute, projectId ?? '')
+  await insertKeypair(compute, row, { most, made: privateKey === undefined ? 'import' : 'create' })
 }
 
 function generate(compute: Compute, type: 'ssh' | 'x509', userId: string) {

@@ -5,7 +5,7 @@ import type { Compute } from '../compute.ts'
 import { fault } from '../faults.ts'
 import { route } from '../route.ts'
 import type { KeypairRow } from '../schema/tables.ts'
-import { createKeypair } from './create.ts'
+import { addKeypair, newKeypair } from './create.ts'
 import type { ListKeypairs as Query } from './schema.ts'
 import { CreateKeypair, KeypairShown, KeypairsListed, ListKeypairs, OneKeypair } from './schema.ts'
 import { keypairOfUser, keypairsOfUser, removeKeypair } from './store.ts'
@@ -55,16 +55,20 @@ export const keypairRoutes = [
   route({
     method: 'POST',
     path: ALL,
+    once: true,
     policy: 'os-keypairs:create',
     body: CreateKeypair,
     success: { '2.1': 200, '2.2': 201 },
     reply: KeypairShown,
-    handler: async (compute, call) => {
+    prepare: (compute, call) => {
       const { keypair } = call.body
-      const userId = ownerOf(call, 'os-keypairs:create', keypair.user_id)
-      const { row, privateKey } = await createKeypair(compute, call.context, userId, keypair)
+      return newKeypair(compute, ownerOf(call, 'os-keypairs:create', keypair.user_id), keypair)
+    },
+    handler: async (compute, call, made) => {
+      await addKeypair(compute, call.context, made)
+      const { row, privateKey } = made
       const secret = privateKey === undefined ? {} : { private_key: privateKey }
-      return { keypair: { ...keypairView(row), user_id: userId, ...secret } }
+      return { keypair: { ...keypairView(row), user_id: row.user_id, ...secret } }
     },
   }),
   route({

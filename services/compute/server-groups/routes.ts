@@ -49,6 +49,7 @@ export const serverGroupRoutes = [
   route({
     method: 'POST',
     path: ALL,
+    once: true,
     policy: 'os-server-groups:create',
     body: CreateServerGroup,
     success: 200,

@@ -32,11 +32,6 @@ import { zoneOf } from './zone.ts'
 
 type CreateCall = Call<CreateServer>
 
-export interface CreatedServers {
-  rows: ServerRow[]
-  adminPass: string
-}
-
 /** What the request asks for, checked. */
 interface Plan {
   asked: NewServer
@@ -59,10 +54,9 @@ interface Plan {
   adminPass: string
 }
 
-export async function createServers(compute: Compute, call: CreateCall): Promise<CreatedServers> {
-  const plan = await planOf(compute, call)
-  const { context } = call
-  const rows = await compute.store.transaction(async () => {
+/** All of them or none. */
+export function createServers(compute: Compute, context: RequestContext, plan: Plan): Promise<ServerRow[]> {
+  return compute.store.transaction(async () => {
     const count = await grantedCount(compute, context, plan)
     refuseMisfits(plan.devices, fitOf(compute, plan))
     const nics = await settledNics(compute, context, plan)
@@ -74,10 +68,10 @@ export async function createServers(compute: Compute, call: CreateCall): Promise
     if (plan.group) await joinGroup(compute, plan.group, ids)
     return made
   })
-  return { rows, adminPass: plan.adminPass }
 }
 
-async function planOf(compute: Compute, call: CreateCall): Promise<Plan> {
+/** Everything that can be refused before anything is written. */
+export async function planOf(compute: Compute, call: CreateCall): Promise<Plan> {
   const { context, body } = call
   const asked = body.server
   const { min, max } = countsOf(asked)

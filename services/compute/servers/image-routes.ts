@@ -28,6 +28,7 @@ export const imageRoutes = [
   route({
     ...ACTION,
     action: 'createImage',
+    once: true,
     policy: 'servers:create_image',
     body: CreateImage,
     success: 202,
@@ -40,6 +41,7 @@ export const imageRoutes = [
   route({
     ...ACTION,
     action: 'createBackup',
+    once: true,
     policy: 'os-create-backup',
     body: CreateBackup,
     success: 202,

@@ -4,7 +4,7 @@ import { nextLink } from '@kilonova/api/paging'
 import type { Call } from '@kilonova/api/route'
 import { Answer } from '@kilonova/api/route'
 import { route } from '../route.ts'
-import { createServers } from './create.ts'
+import { createServers, planOf } from './create.ts'
 import { deleteServer } from './delete.ts'
 import { listServers } from './list.ts'
 import { CreateServer, DetailServers, ListServers, ShowServer, UpdatedServer, UpdateServer } from './schema.ts'
@@ -48,11 +48,13 @@ export const serverRoutes = [
   route({
     method: 'POST',
     path: '/v2.1/servers',
+    once: true,
     policy: 'servers:create',
     body: CreateServer,
     success: 202,
-    handler: async (compute, call) => {
-      const { rows, adminPass } = await createServers(compute, call)
+    prepare: planOf,
+    handler: async (compute, call, plan) => {
+      const rows = await createServers(compute, call.context, plan)
       const [first] = rows
       const { return_reservation_id: byReservation, security_groups: groups = [{ name: 'default' }] } = call.body.server
       if (asBoolean(byReservation)) return { reservation_id: first!.reservation_id }
@@ -62,7 +64,7 @@ export const serverRoutes = [
         links,
         'OS-DCF:diskConfig': first!.disk_config,
         security_groups: groups,
-        ...(compute.options.enable_instance_password ? { adminPass } : {}),
+        ...(compute.options.enable_instance_password ? { adminPass: plan.adminPass } : {}),
       }
       return new Answer({ headers: { location: links[0]!.href }, body: { server } })
     },

@@ -45,6 +45,7 @@ export const domainRoutes = [
   route({
     method: 'POST',
     path: '/v3/domains',
+    once: true,
     policy: 'identity:create_domain',
     body: CreateDomain,
     success: 201,

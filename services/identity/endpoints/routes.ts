@@ -60,6 +60,7 @@ export const endpointRoutes = [
   route({
     method: 'POST',
     path: '/v3/endpoints',
+    once: true,
     policy: 'identity:create_endpoint',
     body: CreateEndpoint,
     success: 201,

@@ -78,6 +78,7 @@ export const groupRoutes = [
   route({
     method: 'POST',
     path: '/v3/groups',
+    once: true,
     policy: 'identity:create_group',
     body: CreateGroup,
     success: 201,

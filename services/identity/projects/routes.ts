@@ -82,6 +82,7 @@ export const projectRoutes = [
   route({
     method: 'POST',
     path: '/v3/projects',
+    once: true,
     policy: 'identity:create_project',
     body: CreateProject,
     success: 201,

@@ -37,6 +37,7 @@ export const regionRoutes = [
   route({
     method: 'POST',
     path: '/v3/regions',
+    once: true,
     policy: 'identity:create_region',
     body: CreateRegion,
     success: 201,

@@ -41,6 +41,7 @@ export const roleRoutes = [
   route({
     method: 'POST',
     path: '/v3/roles',
+    once: true,
     policy: 'identity:create_role',
     body: CreateRole,
     success: 201,

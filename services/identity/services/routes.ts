@@ -38,6 +38,7 @@ export const serviceRoutes = [
   route({
     method: 'POST',
     path: '/v3/services',
+    once: true,
     policy: 'identity:create_service',
     body: CreateService,
     success: 201,

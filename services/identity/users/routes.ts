@@ -66,14 +66,16 @@ export const userRoutes = [
   route({
     method: 'POST',
     path: '/v3/users',
+    once: true,
     policy: 'identity:create_user',
     body: CreateUser,
     success: 201,
-    async handler({ users }, call) {
+    prepare({ users }, call) {
       const domainId = call.body.user.domain_id ?? homeDomain(call)
       call.require('identity:create_user', { domainId })
-      return { user: userView(call, await users.create(call.body.user, domainId)) }
+      return users.prepare(call.body.user, domainId)
     },
+    handler: async ({ users }, call, row) => ({ user: userView(call, await users.add(row)) }),
   }),
   route({
     method: 'GET',

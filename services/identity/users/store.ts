@@ -61,9 +61,14 @@ export class Users {
   }
 
   async create(body: UserBody, domainId: string): Promise<UserRow> {
+    return this.add(await this.prepare(body, domainId))
+  }
+
+  /** The row of a new user; hashing its password takes a while. Throws DomainNotFound. */
+  async prepare(body: UserBody, domainId: string): Promise<UserRow> {
     const owner = body.domain_id ?? domainId
     if (!(await this.#projects.domain(owner))) throw fault('DomainNotFound', { id: owner })
-    const row: UserRow = {
+    return {
       id: newId(this.#parts),
       name: body.name!,
       domain_id: owner,
@@ -74,10 +79,14 @@ export class Users {
       options: mergedJson('{}', body.options ?? {}),
       token_generation: 0,
     }
+  }
+
+  /** Throws Conflict. */
+  async add(row: UserRow): Promise<UserRow> {
     try {
       await this.rows.insert(row)
     } catch (error) {
-      if (isDuplicate(error)) throw duplicate('user', row.name, owner, error)
+      if (isDuplicate(error)) throw duplicate('user', row.name, row.domain_id, error)
       throw error
     }
     return row

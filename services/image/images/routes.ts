@@ -35,6 +35,7 @@ export const imageRoutes = [
   route({
     method: 'POST',
     path: '/v2/images',
+    once: true,
     policy: 'add_image',
     body: CreateImage,
     success: 201,

@@ -32,6 +32,7 @@ export const memberRoutes = [
   route({
     method: 'POST',
     path: '/v2/images/:id/members',
+    once: true,
     policy: 'add_member',
     body: AddMember,
     success: 200,

@@ -39,6 +39,7 @@ export const floatingIpRoutes = [
   route({
     method: 'POST',
     path: '/v2.0/floatingips',
+    once: true,
     policy: 'create_floatingip',
     body: CreateFloatingIps,
     success: 201,

@@ -67,6 +67,7 @@ export const networkRoutes = [
   route({
     method: 'POST',
     path: '/v2.0/networks',
+    once: true,
     policy: 'create_network',
     body: CreateNetworks,
     success: 201,

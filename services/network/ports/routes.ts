@@ -88,6 +88,7 @@ export const portRoutes = [
   route({
     method: 'POST',
     path: '/v2.0/ports',
+    once: true,
     policy: 'create_port',
     body: CreatePorts,
     success: 201,

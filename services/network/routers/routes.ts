@@ -46,6 +46,7 @@ const resourceRoutes = [
   route({
     method: 'POST',
     path: '/v2.0/routers',
+    once: true,
     policy: 'create_router',
     body: CreateRouters,
     success: 201,

@@ -89,6 +89,7 @@ const groupRoutes = [
   route({
     method: 'POST',
     path: '/v2.0/security-groups',
+    once: true,
     policy: 'create_security_group',
     body: CreateGroups,
     success: 201,
@@ -143,6 +144,7 @@ const ruleRoutes = [
   route({
     method: 'POST',
     path: '/v2.0/security-group-rules',
+    once: true,
     policy: 'create_security_group_rule',
     body: CreateRules,
     success: 201,

@@ -52,6 +52,7 @@ export const subnetRoutes = [
   route({
     method: 'POST',
     path: '/v2.0/subnets',
+    once: true,
     policy: 'create_subnet',
     body: CreateSubnets,
     success: 201,

@@ -77,6 +77,7 @@ export const inventoryRoutes = [
   route({
     method: 'POST',
     path: '/resource_providers/:uuid/inventories',
+    once: true,
     policy: 'placement:resource_providers:inventories:create',
     body: PostInventory,
     success: 201,

@@ -34,6 +34,7 @@ export const resourceClassRoutes = [
   route({
     method: 'POST',
     path: '/resource_classes',
+    once: true,
     since: '1.2',
     policy: 'placement:resource_classes:create',
     body: NamedClass,

@@ -51,6 +51,7 @@ export const resourceProviderRoutes = [
   route({
     method: 'POST',
     path: '/resource_providers',
+    once: true,
     policy: 'placement:resource_providers:create',
     body: CreateProvider,
     success: { '1.0': 201, '1.20': 200 },
