@@ -27,7 +27,13 @@ const LISTED: Record<string, readonly string[]> = {
 }
 const NAMED: Things = {
   ...{ traits: ['HW_CPU_X86_AVX', 'CUSTOM_X'], resource_classes: ['VCPU', 'CUSTOM_X'], 'os-aggregates': ['1', '2'] },
-  ...{ 'os-keypairs': ['word'], 'os-quota-sets': ['demo'], tags: ['word'], metadata: ['word'] },
+  ...{
+    'os-keypairs': ['word'],
+    'os-quota-sets': ['demo'],
+    'os-simple-tenant-usage': ['demo'],
+    tags: ['word'],
+    metadata: ['word'],
+  },
   ...{ 'os-extra_specs': ['word'], 'os-services': ['1', 'enable', 'disable'], 'os-hypervisors': ['1', 'fake-1'] },
 }
 

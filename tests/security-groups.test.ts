@@ -133,6 +133,31 @@ describe('security groups of a server', () => {
     assert.deepEqual(await remove('web', fake.admin), ACCEPTED)
   })
 
+  it('are found by older clients', async () => {
+    const headers = { 'openstack-api-version': 'compute 2.35' }
+    const path = '/compute/v2.1/os-security-groups'
+    const ask = async (more: string, as = fake.demo) => {
+      const reply = await as.send({ path: path + more, headers })
+      return { status: reply.status, body: (await reply.json()) as Record<string, unknown> }
+    }
+    const named = async (more: string, as = fake.demo) =>
+      ((await ask(more, as)).body['security_groups'] as Group[]).map(({ name }) => name)
+    assert.deepEqual(await named(''), ['default', 'web'])
+    assert.equal((await named('?limit=1')).length, 1)
+    assert.deepEqual(await named('?offset=2&name=web'), [])
+    assert.deepEqual(await named('', fake.admin), ['default'])
+    assert.equal((await named('?all_tenants=1', fake.admin)).length, 3)
+    assert.deepEqual(await named('?all_tenants=1'), ['default', 'web'])
+    const shown = (await ask(`/${web}`)).body['security_group'] as Group
+    assert.deepEqual([shown.id, shown.name], [web, 'web'])
+    const { security_groups: foreign } = await fake.admin.ask<{ security_groups: Group[] }>({
+      path: `/network/v2.0/security-groups?project_id=${fake.admin.projectId}`,
+    })
+    assert.equal((await ask(`/${foreign[0]!.id}`)).status, 404)
+    assert.equal((await ask('/web')).status, 400)
+    assert.equal((await fake.demo.send({ path })).status, 404)
+  })
+
   it('are refused by name', async () => {
     const before = await ports()
     const project = fake.demo.projectId

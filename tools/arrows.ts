@@ -122,6 +122,7 @@ const compute = service({
     'diagnostics',
     'ips',
     'limits',
+    'simple-tenant-usage',
     'explain',
   ],
   messages: [

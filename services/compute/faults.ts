@@ -103,6 +103,7 @@ export const computeFaults = {
       `The server would have ${asked}, at most ${most} are allowed (max_local_block_devices).`,
   },
   PortNotFound: { ...notFound, say: ({ id }: Named) => `Port id ${id} could not be found.` },
+  SecurityGroupNotFound: { ...notFound, say: ({ id }: Named) => `Security group ${id} does not exist` },
   NoNetworkToAttach: {
     ...badRequest,
     say: ({ projectId }: { projectId: string }) =>
@@ -302,7 +303,7 @@ export const computeFaults = {
     say: ({ id, server }: Named & { server: string }) =>
       `Live migration ${id} for server ${server} is not in progress.`,
   },
-  MigrationMarkerNotFound: {
+  PageMarkerNotFound: {
     ...badRequest,
     say: ({ marker }: { marker: string }) => `Marker ${marker} could not be found.`,
   },

@@ -36,6 +36,7 @@ import { serverRoutes } from './servers/routes.ts'
 import { CreateServer } from './servers/schema.ts'
 import { shelveRoutes } from './servers/shelve-routes.ts'
 import { serviceRoutes } from './services/routes.ts'
+import { simpleTenantUsageRoutes } from './simple-tenant-usage/routes.ts'
 import { MAX_VERSION, MIN_VERSION } from './versions.ts'
 
 export function computeService(compute: Compute): Service<Compute> {
@@ -73,6 +74,7 @@ export function computeService(compute: Compute): Service<Compute> {
       ...aggregateRoutes,
       ...serverGroupRoutes,
       ...limitRoutes,
+      ...simpleTenantUsageRoutes,
       ...quotaSetRoutes,
       ...plugins.flatMap(({ routes = [] }) => routes),
     ].map((route) => (route.body === CreateServer ? { ...route, body: createServerWith(plugins) } : route)),

@@ -3,7 +3,13 @@ import type { RequestContext } from '@kilonova/base/context'
 import { provideTopology } from './auto-allocated-topology/topology.ts'
 import { allPorts, portStatuses, portsOfDevice, vifsOf } from './conductor/network-info.ts'
 import { groupIds, nicOn, planNics } from './conductor/plan-nics.ts'
-import { addServerGroup, removeServerGroup, serverGroupNames, serverGroups } from './conductor/server-groups.ts'
+import {
+  addServerGroup,
+  removeServerGroup,
+  securityGroups,
+  serverGroupNames,
+  serverGroups,
+} from './conductor/server-groups.ts'
 import {
   bindServerPort,
   createServerPort,
@@ -94,17 +100,17 @@ export interface ServerGroupChange {
   nameOrId: string
 }
 
-/** A security group of a server's port. */
-export interface ServerGroup {
+/** A security group as compute shows it. */
+export interface SecurityGroup {
   id: string
   name: string
   description: string
   projectId: string
   /** Those that let something in, oldest first. */
-  rules: ServerGroupRule[]
+  rules: SecurityGroupRule[]
 }
 
-export interface ServerGroupRule {
+export interface SecurityGroupRule {
   id: string
   /** A protocol's name or number; null: all of them. */
   protocol: string | null
@@ -163,7 +169,9 @@ export interface NetworkClient {
   /** The names of the groups that the caller may see, by server and port by port. */
   serverGroupNames(context: RequestContext, serverIds: readonly string[]): Promise<Map<string, string[]>>
   /** The same groups of one server, with their rules. */
-  serverGroups(context: RequestContext, serverId: string): Promise<ServerGroup[]>
+  serverGroups(context: RequestContext, serverId: string): Promise<SecurityGroup[]>
+  /** The groups that the caller may see: of a project, which then has its default one, or the one of an id. */
+  securityGroups(context: RequestContext, of: { projectId?: string; id?: string }): Promise<SecurityGroup[]>
   /** Every port there is, for the leak audit. */
   allPorts(): Promise<AuditedPort[]>
 }
@@ -193,6 +201,7 @@ export function networkClient(network: Network): NetworkClient {
     removeServerGroup: (change) => removeServerGroup(network, change),
     serverGroupNames: (context, serverIds) => serverGroupNames(network, context, serverIds),
     serverGroups: (context, serverId) => serverGroups(network, context, serverId),
+    securityGroups: (context, of) => securityGroups(network, context, of),
     allPorts: () => allPorts(network),
   }
 }

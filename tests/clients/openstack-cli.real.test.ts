@@ -125,14 +125,14 @@ describe('the openstack client', () => {
     assert.deepEqual((await demo.json('network show lab'))['subnets'], [subnet['id']])
     assert.equal((await demo.json('subnet show lab4'))['network_id'], net['id'])
     assert.ok(names(await list(demo, 'subnet list --network lab')).includes('lab4'))
-    const port = await demo.json('port create --network lab --fixed-ip subnet=lab4,ip-address=10.77.0.25 plug')
-    assert.deepEqual(port['fixed_ips'], [{ subnet_id: subnet['id'], ip_address: '10.77.0.25' }])
+    const port = await demo.json('port create --network lab --fixed-ip subnet=lab4,ip-address=10.77.0.40 plug')
+    assert.deepEqual(port['fixed_ips'], [{ subnet_id: subnet['id'], ip_address: '10.77.0.40' }])
     assert.equal((await demo.json('port show plug'))['mac_address'], port['mac_address'])
     assert.ok(names(await list(demo, 'port list --network lab')).includes('plug'))
     assert.match(await demo.refusal('network delete lab'), /in use/)
     assert.match(
-      await demo.refusal('port create --network lab --fixed-ip ip-address=10.77.0.25 again'),
-      /already allocated|IpAddressAlreadyAllocated|10\.77\.0\.25/,
+      await demo.refusal('port create --network lab --fixed-ip ip-address=10.77.0.40 again'),
+      /already allocated|IpAddressAlreadyAllocated|10\.77\.0\.40/,
     )
     await demo.run('port delete plug')
     await demo.run('subnet delete lab4')
@@ -218,6 +218,10 @@ describe('the openstack client', () => {
     assert.deepEqual(names(everywhere), ['vm'])
     assert.deepEqual(await list(admin, 'server list'), [])
     await demo.run('server delete --wait vm')
+    const used = await demo.json('usage show')
+    assert.ok(Number(used['RAM MB-Hours']) > 0, JSON.stringify(used))
+    const [project] = names(await list(admin, 'usage list'), 'Project')
+    assert.ok(project === 'demo' || project === used['Project'], String(project))
     assert.deepEqual(await list(demo, 'server list'), [])
     assert.deepEqual(await list(demo, 'port list --device-owner compute:nova'), [])
   })

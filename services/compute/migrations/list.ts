@@ -76,6 +76,6 @@ async function markerRow(compute: Compute, call: ListCall, marker: string): Prom
   const query = tables(compute).selectFrom('compute_migrations').selectAll().where('uuid', '=', marker)
   const project = call.allows('os-migrations:index:all_projects') ? undefined : call.context.projectId
   const row = await (project === undefined ? query : query.where('project_id', '=', project)).executeTakeFirst()
-  if (!row) throw fault('MigrationMarkerNotFound', { marker })
+  if (!row) throw fault('PageMarkerNotFound', { marker })
   return row
 }

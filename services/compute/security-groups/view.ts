@@ -1,12 +1,12 @@
-// A server's security groups as Nova shows them: only what they let in.
-import type { ServerGroup, ServerGroupRule } from '@kilonova/network/client'
+// Security groups as Nova shows them: only what they let in.
+import type { SecurityGroup, SecurityGroupRule } from '@kilonova/network/client'
 
-const byProjectAndName = (one: ServerGroup, other: ServerGroup): number =>
+const byProjectAndName = (one: SecurityGroup, other: SecurityGroup): number =>
   compare(one.projectId, other.projectId) || compare(one.name, other.name)
 
 const compare = (one: string, other: string): number => Number(one > other) - Number(one < other)
 
-export function groupViews(groups: readonly ServerGroup[]): object[] {
+export function groupViews(groups: readonly SecurityGroup[]): object[] {
   return groups.toSorted(byProjectAndName).map(({ id, name, description, projectId, rules }) => ({
     id,
     name,
@@ -16,7 +16,7 @@ export function groupViews(groups: readonly ServerGroup[]): object[] {
   }))
 }
 
-function ruleView(groupId: string, rule: ServerGroupRule): object {
+function ruleView(groupId: string, rule: SecurityGroupRule): object {
   const { remoteGroup } = rule
   return {
     id: rule.id,
@@ -29,7 +29,7 @@ function ruleView(groupId: string, rule: ServerGroupRule): object {
 }
 
 /** A protocol without ports means all of them; -1 where it has none. */
-function portsOf({ protocol, portMin, portMax }: ServerGroupRule): object {
+function portsOf({ protocol, portMin, portMax }: SecurityGroupRule): object {
   if (protocol === null || portMin !== null || portMax !== null) return { from_port: portMin, to_port: portMax }
   return ['tcp', 'udp'].includes(protocol) ? { from_port: 1, to_port: 65_535 } : { from_port: -1, to_port: -1 }
 }

@@ -3,14 +3,14 @@ import type { RequestContext } from '@kilonova/base/context'
 import { isFault } from '@kilonova/base/fault'
 import type { SqlBool } from 'kysely'
 import { sql } from 'kysely'
-import type { ServerGroup, ServerGroupChange, ServerGroupRule } from '../client.ts'
-import { ownRows } from '../listing.ts'
+import type { SecurityGroup, SecurityGroupRule, ServerGroupChange } from '../client.ts'
+import { everything, ownRows } from '../listing.ts'
 import type { Network } from '../network.ts'
 import { tables } from '../network.ts'
 import { joinGroups } from '../ports/insert.ts'
 import { fixedIpsOf, groupsOf, portsWhere } from '../ports/rows.ts'
-import type { PortRow } from '../schema/tables.ts'
-import { groupsWhere, rulesOf } from '../security-groups/rows.ts'
+import type { PortRow, SecurityGroupRow, SecurityGroupRuleRow } from '../schema/tables.ts'
+import { defaultGroupOf, groupsWhere, rulesOf } from '../security-groups/rows.ts'
 import { changed } from '../standard.ts'
 import { chunks } from '../tags.ts'
 import { fault } from './nic-faults.ts'
@@ -122,31 +122,54 @@ function membershipsOf(network: Network, { isAdmin, projectId }: RequestContext,
   return (isAdmin ? query : query.where('g.project_id', '=', projectId ?? '')).execute()
 }
 
-/** With the rules that let something in; those that name a group which the caller may not see are left out. */
+/** Port by port, as their names. */
 export async function serverGroups(
   network: Network,
   context: RequestContext,
   serverId: string,
-): Promise<ServerGroup[]> {
+): Promise<SecurityGroup[]> {
   const ids = (await membershipsOf(network, context, [serverId])).map(({ id }) => id)
+  const described = new Map((await describedGroups(network, context, ids)).map((group) => [group.id, group]))
+  return ids.flatMap((id) => described.get(id) ?? [])
+}
+
+export async function securityGroups(
+  network: Network,
+  context: RequestContext,
+  { projectId, id }: { projectId?: string; id?: string },
+): Promise<SecurityGroup[]> {
+  if (projectId !== undefined) await defaultGroupOf(network, projectId)
+  const ofProject = projectId === undefined ? everything : sql<SqlBool>`project_id = ${projectId}`
+  const ofId = id === undefined ? everything : sql<SqlBool>`id = ${id}`
+  const rows = await groupsWhere(network, sql<SqlBool>`${ownRows(context)} and ${ofProject} and ${ofId}`)
+  return describedGroups(
+    network,
+    context,
+    rows.map((row) => row.id),
+  )
+}
+
+/** With the rules that let something in; those that name a group which the caller may not see are left out. */
+async function describedGroups(network: Network, context: RequestContext, ids: readonly string[]) {
   const rules = (await rulesOf(network, ids)).filter(({ direction }) => direction === 'ingress')
-  const named = [...ids, ...rules.flatMap(({ remote_group_id }) => remote_group_id ?? [])]
-  const seen = new Map<string, Awaited<ReturnType<typeof groupsWhere>>[number]>()
-  for (const some of chunks(named)) {
+  const seen = new Map<string, SecurityGroupRow>()
+  for (const some of chunks([...ids, ...rules.flatMap(({ remote_group_id }) => remote_group_id ?? [])])) {
     const rows = await groupsWhere(network, sql<SqlBool>`id in (${sql.join(some)}) and ${ownRows(context)}`)
     for (const row of rows) seen.set(row.id, row)
   }
-  return ids.map((id) => {
-    const { name, description, project_id } = seen.get(id)!
+  return [...new Set(ids)].flatMap((id): SecurityGroup[] => {
+    const row = seen.get(id)
+    if (!row) return []
+    const { name, description, project_id: projectId } = row
     const own = rules.filter(({ security_group_id }) => security_group_id === id)
-    return { id, name, description, projectId: project_id, rules: own.flatMap(shownRule) }
+    return [{ id, name, description, projectId, rules: own.flatMap((rule) => describedRule(rule, seen)) }]
   })
+}
 
-  function shownRule(rule: (typeof rules)[number]): ServerGroupRule[] {
-    const remote = rule.remote_group_id === null ? null : seen.get(rule.remote_group_id)
-    if (remote === undefined) return []
-    const remoteGroup = remote && { name: remote.name, projectId: remote.project_id }
-    const { id, protocol, port_range_min: portMin, port_range_max: portMax, remote_ip_prefix: cidr } = rule
-    return [{ id, protocol, portMin, portMax, cidr, remoteGroup }]
-  }
+function describedRule(rule: SecurityGroupRuleRow, seen: Map<string, SecurityGroupRow>): SecurityGroupRule[] {
+  const remote = rule.remote_group_id === null ? null : seen.get(rule.remote_group_id)
+  if (remote === undefined) return []
+  const remoteGroup = remote && { name: remote.name, projectId: remote.project_id }
+  const { id, protocol, port_range_min: portMin, port_range_max: portMax, remote_ip_prefix: cidr } = rule
+  return [{ id, protocol, portMin, portMax, cidr, remoteGroup }]
 }
