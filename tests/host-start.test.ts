@@ -276,3 +276,36 @@ it('seed-8.5.11-4: a new host is disabled and gets no servers where new services
     await fake.stop()
   }
 })
+
+describe('a cloud that starts after it was away for long', () => {
+  /** For longer than any service may be silent. */
+  const LONG = 7_300_000
+
+  async function startedLate(): Promise<{ world: ServerWorld; host: WorldHost }> {
+    const { world, host } = await openWorld()
+    await host.stop()
+    await world.run(world.clock.sleep(LONG))
+    await world.restartConductor()
+    return { world, host }
+  }
+
+  it('has builds wait for hosts that have not reported yet', async () => {
+    const { world, host } = await startedLate()
+    const id = await world.commands.create()
+    await world.run(world.clock.sleep(60_000))
+    assert.deepEqual((await world.row(id)).vm_state, 'building')
+    assert.match((await world.taskOf(id, 'server.build')).reason!, /fake-1 may yet report/)
+    await world.run(host.start())
+    await world.run(world.settled(id))
+    assert.equal((await world.row(id)).vm_state, 'active')
+    await assertWhole(world)
+  })
+
+  it('gives those up that stay silent', async () => {
+    const { world } = await startedLate()
+    await world.run(world.clock.sleep(LONG))
+    const id = await world.build()
+    assert.equal((await world.row(id)).vm_state, 'error')
+    assert.match((await world.fault(id)).message, /No compute host that it may go to is up/)
+  })
+})

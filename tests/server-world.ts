@@ -49,6 +49,7 @@ export class ServerWorld {
   /** The port that servers may be given. */
   given: string | undefined
   #failpoints: Failpoints | undefined
+  #endConductor: () => Promise<void> = async () => undefined
   readonly #closing: Closing
   /** What lies on hosts when there are no servers. */
   readonly #empty = new Map<string, string[]>()
@@ -221,6 +222,12 @@ export class ServerWorld {
     }
   }
 
+  /** The conductor's process ends and starts again. */
+  async restartConductor(): Promise<void> {
+    await this.run(this.#endConductor())
+    this.#endConductor = await startConductor(this.compute, 'control')
+  }
+
   close(): Promise<void> {
     this.tasks?.throwAway()
     return this.#closing.close()
@@ -230,7 +237,8 @@ export class ServerWorld {
     await defaultFlavors(this.compute)
     const cidrs = { privateCidr: '10.0.0.0/16', publicCidr: '172.24.4.0/24' }
     await bootstrapNetwork(network.network, { demoProjectId: PROJECT, adminProjectId: 'a'.repeat(32), ...cidrs })
-    this.#closing.add('conductor', await startConductor(this.compute, 'control'))
+    this.#endConductor = await startConductor(this.compute, 'control')
+    this.#closing.add('conductor', () => this.#endConductor())
     this.#closing.add('network', await network.start())
     for (const host of hosts) {
       this.#closing.add(host.name, () => host.stop())

@@ -374,6 +374,13 @@ export const computeFaults = {
     say: ({ why }: NotPlaced) => `No valid host was found. ${why}`,
     mend: ({ lack }: NotPlaced) => MENDS[lack],
   },
+  HostAwaited: {
+    status: 503,
+    kind: 'serviceUnavailable',
+    say: ({ host }: { host: string; transient: true }) =>
+      `No host that has reported since this process began takes the server; ${host} may yet report.`,
+    mend: () => 'Wait a minute. If nothing changes, see which hosts report: openstack compute service list.',
+  },
   MaxRetriesExceeded: {
     status: 500,
     kind: 'computeFault',

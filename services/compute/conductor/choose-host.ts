@@ -55,7 +55,7 @@ export interface Wanted {
 /** Claims; runs in the transaction that finds the host still right. NoCapacity: the next way or host is tried. */
 export type Take = (host: HostState, allocations: Allocations) => Promise<void>
 
-/** The best of the hosts that suit the request, taken. Throws NoValidHost. */
+/** The best of the hosts that suit the request, taken. Throws NoValidHost, or HostAwaited for as long as one may yet come. */
 export async function takeHost(
   compute: Compute,
   { request, hosts, without = [] }: Wanted,
@@ -79,6 +79,8 @@ export async function takeHost(
     }
   }
   const why = { without: [...without, ...named.removed], lost: lostTo(lost, tried.length) }
+  const awaited = named.hosts.find((one) => one.awaited && one.disabledReason === null)
+  if (awaited) throw fault('HostAwaited', { host: awaited.host, transient: true })
   const search = { request, filters, named, room, ...why }
   throw fault('NoValidHost', await whyNoHost(compute, search))
 }

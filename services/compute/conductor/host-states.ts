@@ -8,7 +8,7 @@ import { type Stats, statsByHost } from '../hypervisors/stats.ts'
 import { type Used, usedByHost } from '../hypervisors/usage.ts'
 import type { HostAggregate, HostState } from '../scheduler/host-state.ts'
 import { allocationRatios } from '../services/allocation-ratios.ts'
-import { isUp } from '../services/liveness.ts'
+import { isAwaited, isUp } from '../services/liveness.ts'
 import type { ReportedInventory } from '../services/report.ts'
 
 export async function hostStates(compute: Compute): Promise<HostState[]> {
@@ -84,6 +84,7 @@ function stateOf(
     node: row.hypervisor_hostname,
     nodeId: row.id,
     up: isUp(compute, row),
+    awaited: isAwaited(compute, row),
     disabledReason: row.disabled ? (row.disabled_reason ?? 'no reason given') : null,
     vcpus: inventory.vcpus,
     vcpusUsed: options.reserved_host_cpus + (used?.vcpus ?? 0),

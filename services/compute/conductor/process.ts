@@ -8,6 +8,7 @@ import type { Compute } from '../compute.ts'
 import { leftGuests } from '../migrations/left-guests.ts'
 import { startDelivery } from '../notifications/deliver.ts'
 import { updateServer } from '../servers/store.ts'
+import { hearReports } from '../services/liveness.ts'
 import type { ServiceReport } from '../services/report.ts'
 import { reportService } from '../services/report.ts'
 import { filtersOf, weighersOf } from './filters-and-weighers.ts'
@@ -59,6 +60,7 @@ export async function startConductor(compute: Compute, host: string): Promise<()
       return null
     },
   })
+  hearReports(compute.clock)
   const endEvents = await compute.bus.serve<EventMethods>(EVENTS_TOPIC, {
     networkEvent: async (event) => {
       await hearNetwork(compute, event)

@@ -9,6 +9,8 @@ export interface HostState {
   nodeId: string
   /** Its service has reported in time. */
   up: boolean
+  /** It has not, and may yet: those who listen have only just begun. */
+  awaited?: boolean
   /** Why it takes no new servers; null when it does. */
   disabledReason: string | null
   zone: string

@@ -22,6 +22,23 @@ export function isUp(
   return service.forced_down === 0 && silent <= options.service_down_time * 1000
 }
 
+const listening = new WeakMap<Clock, number>()
+
+/** From now on this process hears reports. */
+export function hearReports(clock: Clock): void {
+  listening.set(clock, clock.monotonic())
+}
+
+/** Whether a silent service may yet report, since this process has not listened for as long as one may be silent. */
+export function isAwaited(
+  { clock, options }: Pick<Compute, 'clock' | 'options'>,
+  service: Pick<ServiceRow, 'last_seen_at' | 'forced_down'>,
+): boolean {
+  const since = listening.get(clock)
+  if (since === undefined || service.forced_down === 1 || isUp({ clock, options }, service)) return false
+  return clock.monotonic() - since <= options.service_down_time * 1000
+}
+
 /** Whether the compute service of a host is up. */
 export async function isHostUp(compute: Compute, host: string): Promise<boolean> {
   const service = await serviceOf(compute, host)
