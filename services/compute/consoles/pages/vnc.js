@@ -18,6 +18,7 @@ screen.focusOnClick = true
 screen.addEventListener('connect', () => {
   wasOpen = true
   button.disabled = false
+  screen.focus()
   say('connected')
 })
 screen.addEventListener('disconnect', () => {
