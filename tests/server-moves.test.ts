@@ -242,3 +242,29 @@ describe('a delete', () => {
     })
   }
 })
+
+describe('a server whose port is deleted while it lets go of none', () => {
+  /** What is done before the port goes, and what after. */
+  const ways: Record<string, [string, ...string[]]> = {
+    'comes back from its image': ['shelve', 'shelveOffload', 'unshelve'],
+    'goes back to what it was': ['migrate', 'revertResize'],
+    'stays what it has become, and moves again': ['migrate', 'confirmResize', 'migrate'],
+  }
+  for (const [does, [first, ...more]] of Object.entries(ways)) {
+    it(does, async () => {
+      const world = await openWorld({ config: '[compute]\nshelved_offload_time = -1\n' })
+      const network = await world.privateNetwork()
+      const id = await world.build({ networks: [{ uuid: network }, { uuid: network }] })
+      await done(world, id, world.commands.act(id, first))
+      const [port] = await world.compute.network.portsOfDevice(id)
+      await world.compute.network.deletePort(world.context(), { portId: port!.id })
+      for (const verb of more) await done(world, id, world.commands.act(id, verb))
+      const tasks = await world.tasks.list({ resource: { type: 'server', id } })
+      assert.deepEqual(
+        tasks.map(({ name, state }) => `${name} ${state}`).filter((one) => !one.endsWith(' done')),
+        [],
+      )
+      await assertWhole(world)
+    })
+  }
+})

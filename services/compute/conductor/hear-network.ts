@@ -9,7 +9,7 @@ import type { ServerRow } from '../schema/tables.ts'
 import { findServer } from '../servers/store.ts'
 import { listServices } from '../services/store.ts'
 import { networksOf } from './guest.ts'
-import { renewNetworkInfo } from './ports.ts'
+import { forgetLostNics, renewNetworkInfo } from './ports.ts'
 
 export async function hearNetwork(compute: Compute, { name, serverId, portId }: NetworkEvent): Promise<void> {
   if (name === 'network-vif-plugged') {
@@ -17,7 +17,11 @@ export async function hearNetwork(compute: Compute, { name, serverId, portId }: 
     return
   }
   const row = await findServer(compute, serverId)
-  if (!row || row.host === null || row.vm_state === 'building') return
+  if (!row || row.vm_state === 'building') return
+  if (row.host === null) {
+    if (name === 'network-vif-deleted') await forgetLostNics(compute, serverId)
+    return
+  }
   if (name === 'network-vif-deleted' && (await takeDevice(compute, row, portId))) return
   await renewNetworkInfo(compute, serverId)
 }

@@ -16,7 +16,7 @@ import type { Conductor } from './conductor.ts'
 import { agentOf, LONG_CALL } from './conductor.ts'
 import { guestOf, networksOf } from './guest.ts'
 import { bringGuestBack, shutGuestDown } from './guest-off-and-back.ts'
-import { renewNetworkInfo } from './ports.ts'
+import { forgetLostNics } from './ports.ts'
 
 /** Milliseconds for calls that copy disks. */
 export const COPY_CALL = 6 * 3_600_000
@@ -103,5 +103,5 @@ export async function bindPorts(
   for (const { portId } of networksOf(row)) {
     if (own.has(portId)) await compute.network.bindPort(elevated(context), { portId, ...device })
   }
-  await renewNetworkInfo(compute, row.id)
+  await forgetLostNics(compute, row.id)
 }

@@ -83,7 +83,7 @@ export async function releasePorts(compute: Compute, context: RequestContext, ro
   await renewNetworkInfo(compute, row.id)
 }
 
-/** Its ports are bound to this host, as far as it still has them. */
+/** Its ports are bound to this host, as far as it still has them; no guest has their devices yet. */
 export async function bindPorts(
   compute: Compute,
   context: RequestContext,
@@ -93,7 +93,21 @@ export async function bindPorts(
   const device = { deviceId: row.id, deviceOwner: `compute:${row.availability_zone}`, host, hostname: row.hostname }
   for (const portId of await ownPorts(compute, row))
     await compute.network.bindPort(elevated(context), { portId, ...device })
-  await renewNetworkInfo(compute, row.id)
+  await forgetLostNics(compute, row.id)
+}
+
+/** What has lost its port is no NIC any more. While no guest has its device: a device is detached. */
+export function forgetLostNics(compute: Compute, serverId: string): Promise<void> {
+  return compute.store.transaction(async () => {
+    await compute.store.lock(`network-info:${serverId}`)
+    const row = await findServer(compute, serverId)
+    if (!row) return
+    const own = await ownPorts(compute, row)
+    const nics = networksOf(row)
+    const left = nics.filter(({ portId }) => own.has(portId))
+    if (left.length < nics.length) await updateServer(compute, serverId, { networks_json: JSON.stringify(left) })
+    await renewNetworkInfo(compute, serverId)
+  })
 }
 
 /** Its ports stay its own, with their addresses, and are on no host. */
