@@ -30,6 +30,7 @@ const NAMED: Things = {
   ...{
     'os-keypairs': ['word'],
     'os-quota-sets': ['demo'],
+    'os-quota-class-sets': ['default'],
     'os-simple-tenant-usage': ['demo'],
     tags: ['word'],
     metadata: ['word'],

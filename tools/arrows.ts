@@ -107,6 +107,7 @@ const compute = service({
     'keypairs',
     'server-groups',
     'quota-sets',
+    'quota-class-sets',
     'aggregates',
     'services',
     'hypervisors',

@@ -131,6 +131,8 @@ export const policy = {
   'os-hypervisors:search': admin,
   'os-hypervisors:servers': admin,
   'os-hypervisors:uptime': admin,
+  'os-quota-class-sets:show': admin,
+  'os-quota-class-sets:update': admin,
   'os-quota-sets:show': reader,
   'os-quota-sets:detail': reader,
   'os-quota-sets:defaults': any,

@@ -1,4 +1,4 @@
-// What a project may have: its own limits over the configured ones; -1 is unlimited.
+// What a project may have: its own limits over those of the class `default`, over the configured ones; -1 is unlimited.
 import type { Compute } from './compute.ts'
 import { tables } from './compute.ts'
 
@@ -22,8 +22,12 @@ export const QUOTA_RESOURCES = [
 export type QuotaResource = (typeof QUOTA_RESOURCES)[number]
 export type QuotaLimits = Record<QuotaResource, number>
 
-/** The limits of a project that has none of its own; those on networks are the network service's to enforce. */
-export function defaultLimits({ options }: Pick<Compute, 'options'>): QuotaLimits {
+const DEFAULT_CLASS = 'default'
+
+type Kept = Pick<Compute, 'store' | 'options'>
+
+/** Those on networks are the network service's to enforce. */
+function configuredLimits({ options }: Pick<Compute, 'options'>): QuotaLimits {
   return {
     instances: options.quota_instances,
     cores: options.quota_cores,
@@ -42,12 +46,32 @@ export function defaultLimits({ options }: Pick<Compute, 'options'>): QuotaLimit
   }
 }
 
-export async function quotaOf(compute: Pick<Compute, 'store' | 'options'>, projectId: string): Promise<QuotaLimits> {
-  const rows = await tables(compute)
+/** The limits of a class; what it does not set is as configured. */
+export async function classLimits(compute: Kept, name: string): Promise<QuotaLimits> {
+  return over(configuredLimits(compute), await ofClass(compute, name).execute())
+}
+
+/** The limits of a project that has none of its own. */
+export function defaultLimits(compute: Kept): Promise<QuotaLimits> {
+  return classLimits(compute, DEFAULT_CLASS)
+}
+
+export async function quotaOf(compute: Kept, projectId: string): Promise<QuotaLimits> {
+  const own = tables(compute)
     .selectFrom('compute_quotas')
-    .select(['resource', 'limit'])
+    .select((eb) => ['resource', 'limit', eb.lit<number>(2).as('rank')])
     .where('project_id', '=', projectId)
-    .execute()
-  const own = Object.fromEntries(rows.map(({ resource, limit }) => [resource, limit]))
-  return { ...defaultLimits(compute), ...own }
+  return over(configuredLimits(compute), await ofClass(compute, DEFAULT_CLASS).unionAll(own).orderBy('rank').execute())
+}
+
+function ofClass(compute: Kept, name: string) {
+  return tables(compute)
+    .selectFrom('compute_quota_classes')
+    .select((eb) => ['resource', 'limit', eb.lit<number>(1).as('rank')])
+    .where('class_name', '=', name)
+}
+
+/** A later row counts more. */
+function over(limits: QuotaLimits, rows: readonly { resource: string; limit: number }[]): QuotaLimits {
+  return { ...limits, ...Object.fromEntries(rows.map(({ resource, limit }) => [resource, limit])) }
 }

@@ -19,6 +19,7 @@ import { limitRoutes } from './limits/routes.ts'
 import { migrationRoutes } from './migrations/routes.ts'
 import { eventRoutes } from './notifications/routes.ts'
 import { policy } from './policy.ts'
+import { quotaClassSetRoutes } from './quota-class-sets/routes.ts'
 import { quotaSetRoutes } from './quota-sets/routes.ts'
 import { securityGroupRoutes } from './security-groups/routes.ts'
 import { serverGroupRoutes } from './server-groups/routes.ts'
@@ -76,6 +77,7 @@ export function computeService(compute: Compute): Service<Compute> {
       ...limitRoutes,
       ...simpleTenantUsageRoutes,
       ...quotaSetRoutes,
+      ...quotaClassSetRoutes,
       ...plugins.flatMap(({ routes = [] }) => routes),
     ].map((route) => (route.body === CreateServer ? { ...route, body: createServerWith(plugins) } : route)),
     deps: compute,

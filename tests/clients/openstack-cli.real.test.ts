@@ -241,10 +241,16 @@ describe('the openstack client', () => {
   it('shows zones, quotas, limits and extensions', async () => {
     const zones = await list(demo, 'availability zone list --compute')
     assert.deepEqual(zones[0], { 'Zone Name': 'nova', 'Zone Status': 'available' })
-    const quota = await demo.json<Row[] | Row>('quota show')
-    const limitOf = (name: string): unknown =>
-      Array.isArray(quota) ? quota.find((row) => row['Resource'] === name)?.['Limit'] : quota[name]
-    assert.deepEqual([limitOf('instances'), limitOf('cores'), limitOf('ram')], [10, 20, 51200])
+    const limitsOf = async (...resources: string[]): Promise<unknown[]> => {
+      const quota = await demo.json<Row[] | Row>('quota show')
+      const limitOf = (name: string): unknown =>
+        Array.isArray(quota) ? quota.find((row) => row['Resource'] === name)?.['Limit'] : quota[name]
+      return resources.map(limitOf)
+    }
+    assert.deepEqual(await limitsOf('instances', 'cores', 'ram'), [10, 20, 51200])
+    await admin.run('quota set --class --cores 21 default')
+    assert.deepEqual(await limitsOf('instances', 'cores'), [10, 21])
+    await admin.run('quota set --class --cores 20 default')
     const limits = await list(demo, 'limits show --absolute')
     const countOf = (name: string): unknown => limits.find((row) => row['Name'] === name)?.['Value']
     assert.deepEqual([countOf('maxTotalInstances'), countOf('totalInstancesUsed')], [10, 0])

@@ -55,7 +55,9 @@ export const quotaSetRoutes = [
     policy: 'os-quota-sets:defaults',
     success: 200,
     reply: QuotaSetShown,
-    handler: async (compute, { params }) => ({ quota_set: { id: params['projectId'], ...defaultLimits(compute) } }),
+    handler: async (compute, { params }) => ({
+      quota_set: { id: params['projectId'], ...(await defaultLimits(compute)) },
+    }),
   }),
   route({
     method: 'PUT',

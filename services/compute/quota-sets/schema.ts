@@ -7,26 +7,25 @@ import { closed, closedSince, until } from '@kilonova/api/versions'
 const O = Type.Optional
 const limit = (options: object = {}) => O(integerLike(-1, undefined, options))
 
-const NewLimits = Type.Object(
-  {
-    instances: limit(),
-    cores: limit(),
-    ram: limit(),
-    metadata_items: limit(),
-    key_pairs: limit(),
-    server_groups: limit(),
-    server_group_members: limit(),
-    injected_files: limit(until('2.56')),
-    injected_file_content_bytes: limit(until('2.56')),
-    injected_file_path_bytes: limit(until('2.56')),
-    fixed_ips: limit(until('2.35')),
-    floating_ips: limit(until('2.35')),
-    security_groups: limit(until('2.35')),
-    security_group_rules: limit(until('2.35')),
-    force: O(booleanLike()),
-  },
-  closed,
-)
+/** The limits that a body may set; those on networks up to a version. */
+export const limitFields = ({ networkUntil }: { networkUntil: string }) => ({
+  instances: limit(),
+  cores: limit(),
+  ram: limit(),
+  metadata_items: limit(),
+  key_pairs: limit(),
+  server_groups: limit(),
+  server_group_members: limit(),
+  injected_files: limit(until('2.56')),
+  injected_file_content_bytes: limit(until('2.56')),
+  injected_file_path_bytes: limit(until('2.56')),
+  fixed_ips: limit(until(networkUntil)),
+  floating_ips: limit(until(networkUntil)),
+  security_groups: limit(until(networkUntil)),
+  security_group_rules: limit(until(networkUntil)),
+})
+
+const NewLimits = Type.Object({ ...limitFields({ networkUntil: '2.35' }), force: O(booleanLike()) }, closed)
 export type NewLimits = Static<typeof NewLimits>
 export const UpdateQuotaSet = Type.Object({ quota_set: NewLimits }, closed)
 

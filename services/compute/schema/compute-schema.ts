@@ -11,6 +11,7 @@ import { rescueAndRebuild } from './0008-rescue-and-rebuild.ts'
 import { migrations } from './0009-migrations.ts'
 import { serverUsage } from './0011-server-usage.ts'
 import { blockDeviceMapping } from './0012-block-device-mapping.ts'
+import { quotaClasses } from './0013-quota-classes.ts'
 
 export const computeSchema: ServiceSchema = {
   service: 'compute',
@@ -26,5 +27,6 @@ export const computeSchema: ServiceSchema = {
     migrations,
     serverUsage,
     blockDeviceMapping,
+    quotaClasses,
   ],
 }

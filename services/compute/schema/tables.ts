@@ -265,6 +265,12 @@ export interface QuotaRow {
   limit: number
 }
 
+export interface QuotaClassRow {
+  class_name: string
+  resource: string
+  limit: number
+}
+
 export interface CounterRow {
   name: string
   value: number
@@ -357,6 +363,7 @@ export interface ComputeTables {
   compute_instance_actions: InstanceActionRow
   compute_instance_action_events: InstanceActionEventRow
   compute_quotas: QuotaRow
+  compute_quota_classes: QuotaClassRow
   compute_counters: CounterRow
   compute_events: EventRow
   compute_notifications: NotificationRow

@@ -2,6 +2,7 @@
 import type { RequestContext } from '@kilonova/base/context'
 import type { Compute } from '../compute.ts'
 import { fault } from '../faults.ts'
+import { quotaOf } from '../quota-limits.ts'
 import { getServer, updateServer } from '../servers/store.ts'
 import { parsed } from '../servers/view.ts'
 
@@ -27,7 +28,7 @@ export function changeMetadata(
       })
     }
     const metadata = next(parsed(row.metadata_json))
-    const allowed = compute.options.quota_metadata_items
+    const { metadata_items: allowed } = await quotaOf(compute, row.project_id)
     if (allowed >= 0 && Object.keys(metadata).length > allowed) throw fault('MetadataLimit', { allowed })
     await updateServer(compute, serverId, { metadata_json: JSON.stringify(metadata) })
     return metadata

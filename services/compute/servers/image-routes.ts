@@ -15,7 +15,7 @@ type Asked = Pick<Call, 'at' | 'url' | 'context'>
 async function checkMetadata(compute: Compute, { at, context }: Asked, metadata: object = {}): Promise<void> {
   if (at('2.39')) return
   const { projectId } = context
-  const { metadata_items: allowed } = projectId ? await quotaOf(compute, projectId) : defaultLimits(compute)
+  const { metadata_items: allowed } = await (projectId ? quotaOf(compute, projectId) : defaultLimits(compute))
   if (allowed >= 0 && Object.keys(metadata).length > allowed) throw fault('ImageMetadataLimit', {})
 }
 
