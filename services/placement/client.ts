@@ -60,6 +60,17 @@ export interface Claim {
   consumerType?: string
 }
 
+/** All trees of providers, for who asks again and again of single ones. */
+export interface TreeWatch {
+  /**
+   * Makes it true as of now for requests that name the traits of this one. The roots of the trees that have changed
+   * since the call before; 'all' when any may have, as at the first. Outside of transactions, one call at a time.
+   */
+  refresh(request: CandidatesRequest): Promise<ReadonlySet<string> | 'all'>
+  /** All ways in which the tree with this root can serve the request as of then; it claims nothing. */
+  candidates(request: CandidatesRequest, rootId: string): Candidate[]
+}
+
 export interface ProviderUsage {
   capacity: number
   used: number
@@ -91,6 +102,8 @@ export interface PlacementClient {
 
   /** All ways to serve the request with what is free now; it claims nothing. */
   candidates(request: CandidatesRequest): Promise<Candidate[]>
+  /** Nothing is read before it is asked for. */
+  watchTrees(): TreeWatch
   /**
    * Makes these the consumer's only allocations: all of them fit now, or NoCapacity
    * `{ provider, class, asked, free }` and nothing changes. What no free room would help is AmountRefused

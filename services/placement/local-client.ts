@@ -1,5 +1,6 @@
 // The client for whoever lives in the same process as placement.
 import { findCandidates } from './allocation-candidates/find.ts'
+import { KnownTrees } from './allocation-candidates/known-trees.ts'
 import type { FoundCandidate, Request } from './allocation-candidates/request.ts'
 import { providersOfTrees, summariesOf } from './allocation-candidates/summaries.ts'
 import { replaceAllocations } from './allocations/replace.ts'
@@ -13,6 +14,7 @@ import type {
   InventoryInfo,
   PlacementClient,
   ProviderSummary,
+  TreeWatch,
 } from './client.ts'
 import { type Inventory, inventoriesOf, inventoryDefaults, setInventories } from './inventories/store.ts'
 import type { Placement } from './placement.ts'
@@ -70,6 +72,14 @@ export class LocalPlacementClient implements PlacementClient {
 
   async candidates(asked: CandidatesRequest): Promise<Candidate[]> {
     return (await findCandidates(this.#placement, requestOf(asked))).map(candidateOf)
+  }
+
+  watchTrees(): TreeWatch {
+    const trees = new KnownTrees(this.#placement)
+    return {
+      refresh: (asked) => trees.refresh(requestOf(asked)),
+      candidates: (asked, rootId) => trees.candidates(requestOf(asked), rootId).map(candidateOf),
+    }
   }
 
   claim({ consumerType = 'INSTANCE', ...claim }: Claim): Promise<void> {

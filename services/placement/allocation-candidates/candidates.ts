@@ -23,7 +23,7 @@ export function candidatesFor(world: World, request: Request): FoundCandidate[] 
   const all = treesOf(world)
   // Only what is shared between trees can be found from several of them.
   const isShared = all.some(({ sharing }) => sharing.length > 0)
-  let trees = all.map((tree) => candidatesOfTree(world, request, tree))
+  let trees = all.map((tree) => candidatesIn(world, request, tree))
   while (trees.length > 0) {
     const going: typeof trees = []
     for (const tree of trees) {
@@ -64,7 +64,23 @@ function sharersWith(world: World, sharers: TreeNode[], rootId: string, members:
   })
 }
 
-function* candidatesOfTree(world: World, request: Request, tree: Tree): Generator<FoundCandidate, undefined> {
+export interface AskedTree {
+  rootId: string
+  members: TreeNode[]
+  /** All providers that share, with whomever. */
+  sharers: TreeNode[]
+}
+
+/** All ways in which one tree can serve a request. */
+export function candidatesOfTree(
+  world: World,
+  request: Request,
+  { rootId, members, sharers }: AskedTree,
+): Iterable<FoundCandidate> {
+  return candidatesIn(world, request, { rootId, members, sharing: sharersWith(world, sharers, rootId, members) })
+}
+
+function* candidatesIn(world: World, request: Request, tree: Tree): Generator<FoundCandidate, undefined> {
   if (!hasTraits(world, [tree.rootId], request.root)) return
   const suffixed = request.groups.filter(({ suffix }) => suffix !== '').map((group) => [...served(world, tree, group)])
   if (suffixed.some((solutions) => solutions.length === 0)) return
