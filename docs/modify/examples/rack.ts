@@ -10,6 +10,7 @@ export default definePlugin({
     filters: [
       {
         name: 'RackFilter',
+        reads: ({ metadata: { rack } }) => rack ?? null,
         judge({ aggregates }, { metadata: { rack } }) {
           if (rack === undefined) return undefined
           const racks = aggregates.flatMap(({ metadata }) => metadata['rack'] ?? [])
@@ -23,6 +24,7 @@ export default definePlugin({
         weigher: {
           name: 'NoRackWeigher',
           option: 'rack_weight_multiplier',
+          ofHostAlone: true,
           weigh: ({ aggregates }) => (aggregates.some(({ metadata }) => metadata['rack'] !== undefined) ? 0 : 1),
         },
       },

@@ -113,13 +113,17 @@ onBothStores('claiming a host', (open) => {
     const large = { vcpus: 1, memoryMb: 7680, rootGb: 1 }
     const [early, late] = [await addServer(compute, {}, large), await addServer(compute, {}, large)]
     const outrun = (when: 'before' | 'after'): Compute => {
-      const candidates: Compute['placement']['candidates'] = async (asked) => {
-        const found = when === 'after' ? await compute.placement.candidates(asked) : undefined
-        await claimHost(compute, early, input(early))
-        return found ?? (await compute.placement.candidates(asked))
+      const watchTrees: Compute['placement']['watchTrees'] = () => {
+        const trees = compute.placement.watchTrees()
+        const refresh: typeof trees.refresh = async (asked) => {
+          const changed = when === 'after' ? await trees.refresh(asked) : undefined
+          await claimHost(compute, early, input(early))
+          return changed ?? (await trees.refresh(asked))
+        }
+        return { ...trees, refresh }
       }
       const get = (of: Compute['placement'], name: keyof typeof of) =>
-        name === 'candidates' ? candidates : of[name].bind(of)
+        name === 'watchTrees' ? watchTrees : of[name].bind(of)
       return { ...compute, placement: new Proxy(compute.placement, { get } as ProxyHandler<Compute['placement']>) }
     }
     for (const [when, filter] of [['before', 'resources'] as const, ['after', 'claim'] as const]) {

@@ -3,13 +3,11 @@ import type { Allocations } from '@kilonova/placement/client'
 import type { Compute } from '../compute.ts'
 import type { Side } from '../migrations/side.ts'
 import { migrationOf, uncleanedHosts, updateMigration } from '../migrations/store.ts'
-import type { Removed } from '../scheduler/choose.ts'
-import type { HostState } from '../scheduler/host-state.ts'
 import type { MigrationRow, ServerRow } from '../schema/tables.ts'
 import type { MoveServer } from '../servers/tasks.ts'
 import { parsed } from '../servers/view.ts'
+import type { Bar } from './choose-host.ts'
 import { takeHost } from './choose-host.ts'
-import { hostStates } from './host-states.ts'
 import { schedulingRequest } from './scheduling-request.ts'
 
 export const sidesOf = ({ before_json, after_json }: MigrationRow) => ({
@@ -30,8 +28,8 @@ export async function claimDestination(compute: Compute, row: ServerRow, input: 
   if (after.host !== null) return { host: after.host, newFlavor }
   const stored = await schedulingRequest(compute, row, { excluded: [], forcedHost: null })
   const request = { ...stored, flavor: after.flavor }
-  const allowed = await allowedHosts(compute, migration, input)
-  const chosen = await takeHost(compute, { request, ...allowed }, async (host, allocations) => {
+  const bars = await barsOf(compute, migration, input)
+  const chosen = await takeHost(compute, { request, bars }, async (host, allocations) => {
     await claimBoth(compute, row, migration, allocations)
     const side: Side = { ...after, host: host.host, node: host.node, zone: host.zone }
     const dest = { dest_compute: host.host, dest_node: host.node, dest_host: host.hostIp }
@@ -77,25 +75,22 @@ async function claimBoth(
 
 const ownerOf = ({ project_id, user_id }: ServerRow) => ({ projectId: project_id, userId: user_id })
 
-/** Hosts that it may go to at all. */
-async function allowedHosts(
+/** Hosts that it may not go to at all. */
+async function barsOf(
   compute: Compute,
   { server_id: serverId, source_compute: source, migration_type: type }: MigrationRow,
   { onto }: MoveServer,
-): Promise<{ hosts: HostState[]; without: Removed[] }> {
+): Promise<Bar[]> {
   const uncleaned = await uncleanedHosts(compute, serverId)
   const mayStay = type === 'resize' && compute.options.allow_resize_to_same_host
-  const rules: [string, string, (host: string) => boolean][] = [
-    ['source host', 'the server lives on it', (host) => host === source && !mayStay],
-    ['requested host', `the request names ${onto}`, (host) => onto !== null && host !== onto],
-    ['leftovers', 'it keeps old files of the server until it has reported', (host) => uncleaned.includes(host)],
-  ]
-  let hosts = await hostStates(compute)
-  const without: Removed[] = []
-  for (const [filter, nearest, isOut] of rules) {
-    const out = hosts.filter(({ host }) => isOut(host))
-    if (out.length > 0) without.push({ filter, hosts: out.length, nearest })
-    hosts = hosts.filter((host) => !out.includes(host))
+  const ofSource: Bar = { filter: 'source host', lack: 'the server lives on it', bars: (host) => host === source }
+  const requested: Bar = {
+    ...{ filter: 'requested host', lack: `the request names ${onto}` },
+    bars: (host) => host !== onto,
   }
-  return { hosts, without }
+  const leftovers: Bar = {
+    ...{ filter: 'leftovers', lack: 'it keeps old files of the server until it has reported' },
+    bars: (host) => uncleaned.includes(host),
+  }
+  return [...(mayStay ? [] : [ofSource]), ...(onto === null ? [] : [requested]), leftovers]
 }

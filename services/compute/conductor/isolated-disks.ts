@@ -66,7 +66,7 @@ interface Sized {
 }
 
 /** Bytes that a device must have; null for a server that wants none. */
-function wantedSize({ flavor, image }: Sized): number | null {
+export function wantedSize({ flavor, image }: Sized): number | null {
   const role = isolatedRole(flavor.extraSpecs)
   if (!role) return null
   return role === 'root' ? Math.max(flavor.rootGb * GB, image?.virtualSize ?? 0) : flavor.ephemeralGb * GB

@@ -2,16 +2,18 @@
 import type { Compute } from '../compute.ts'
 import type { Lack, NotPlaced } from '../faults.ts'
 import type { Left, Removed } from '../scheduler/choose.ts'
-import { passing } from '../scheduler/choose.ts'
-import type { Filter, SchedulingRequest } from '../scheduler/host-state.ts'
+import type { HostState, SchedulingRequest } from '../scheduler/host-state.ts'
 import type { Room } from './room-for.ts'
 import { lackOfRoom } from './room-for.ts'
 
 export interface Search {
   request: SchedulingRequest
-  filters: readonly Filter[]
   /** The hosts that were looked at. */
   named: Left
+  /** Those that pass the filters, and what removed the others. */
+  suiting: Left
+  /** Of those, the ones that were not claimed in vain. */
+  left: readonly HostState[]
   room: Room
   /** Hosts that were not, and why. */
   without: readonly Removed[]
@@ -22,11 +24,10 @@ export interface Search {
 /** Filters first, room last, whatever came first in the search: more room would not help where no host suits. */
 export async function whyNoHost(
   compute: Pick<Compute, 'placement'>,
-  { request, filters, named, room, without, lost }: Search,
+  { request, named, suiting, left, room, without, lost }: Search,
 ): Promise<NotPlaced> {
   const all = without.reduce((sum, some) => sum + some.hosts, named.hosts.length)
-  const suiting = passing(named.hosts, request, filters)
-  const { removed, isFull } = await lackOfRoom(compute, { hosts: suiting.hosts, request, room })
+  const { removed, isFull } = await lackOfRoom(compute, { hosts: left, request, room })
   const reasons = [...without, ...suiting.removed, ...removed, ...lost]
   if (all === 0) return notPlaced('no_host', 0, reasons)
   const areUp = named.hosts.some(({ up, disabledReason }) => up && disabledReason === null)

@@ -1,13 +1,12 @@
 // Which hosts have room for a server, and how each of them can serve it; what the others lack.
-import { isFault } from '@kilonova/base/fault'
-import type { Allocations, Candidate, ProviderSummary, ProviderUsage } from '@kilonova/placement/client'
+import type { Allocations, ProviderSummary, ProviderUsage, TreeWatch } from '@kilonova/placement/client'
 import type { Compute } from '../compute.ts'
 import type { Removed } from '../scheduler/choose.ts'
 import type { HostState, SchedulingRequest, Shortfall } from '../scheduler/host-state.ts'
 import { Nearest } from '../scheduler/nearest.ts'
 import type { Needed } from '../scheduler/resources.ts'
 import { neededResources } from '../scheduler/resources.ts'
-import { diskShortfall, withFittingDisk } from './isolated-disks.ts'
+import { diskShortfall, wantedSize, withFittingDisk } from './isolated-disks.ts'
 
 export interface Room {
   /** How each host that has room can serve the request, best first. */
@@ -16,32 +15,49 @@ export interface Room {
   small: ReadonlyMap<HostState, Shortfall>
 }
 
-/** Hosts whose tree of providers has all that is needed. */
-export async function roomFor(
-  { placement }: Pick<Compute, 'placement'>,
-  hosts: readonly HostState[],
-  request: SchedulingRequest,
-): Promise<Room> {
-  const candidates = await placement.candidates(neededFor(request)).catch(noneKnown)
-  const byRoot = Map.groupBy(candidates, ({ rootProviderId }) => rootProviderId)
-  const ways = new Map<HostState, Allocations[]>()
-  const small = new Map<HostState, Shortfall>()
-  for (const host of hosts) {
-    const found = byRoot.get(host.nodeId)?.map(({ allocations }) => allocations) ?? []
-    const fitting = withFittingDisk(host, found, request)
-    if (fitting.length > 0) ways.set(host, fitting)
-    else if (found.length > 0) small.set(host, diskShortfall(host, found, request))
-  }
-  return { ways, small }
-}
-
-const neededFor = ({ flavor, image, imagesTypes }: SchedulingRequest): Needed =>
+/** What placement is asked for a request. */
+export const neededFor = ({ flavor, image, imagesTypes }: SchedulingRequest): Needed =>
   neededResources(flavor, image, imagesTypes)
 
-/** A trait or class that nobody has ever had is no host's. */
-function noneKnown(error: unknown): Candidate[] {
-  if (isFault(error, 'TraitsUnknown') || isFault(error, 'ResourceClassUnknown')) return []
-  throw error
+/** How one host can serve a request, by what is known now; best first. */
+export class RoomOf {
+  /** Requests with the same key have room on the same hosts. */
+  readonly key: string
+  readonly #trees: TreeWatch
+  readonly #request: SchedulingRequest
+  readonly #needed: Needed
+
+  constructor(trees: TreeWatch, request: SchedulingRequest, needed = neededFor(request)) {
+    this.#trees = trees
+    this.#request = request
+    this.#needed = needed
+    this.key = JSON.stringify([needed, wantedSize(request)])
+  }
+
+  has(host: HostState): boolean {
+    return this.ways(host).length > 0
+  }
+
+  ways(host: HostState): Allocations[] {
+    return withFittingDisk(host, this.#waysOf(host), this.#request)
+  }
+
+  /** Of all of these hosts. */
+  all(hosts: readonly HostState[]): Room {
+    const ways = new Map<HostState, Allocations[]>()
+    const small = new Map<HostState, Shortfall>()
+    for (const host of hosts) {
+      const found = this.#waysOf(host)
+      const fitting = withFittingDisk(host, found, this.#request)
+      if (fitting.length > 0) ways.set(host, fitting)
+      else if (found.length > 0) small.set(host, diskShortfall(host, found, this.#request))
+    }
+    return { ways, small }
+  }
+
+  #waysOf({ nodeId }: HostState): Allocations[] {
+    return this.#trees.candidates(this.#needed, nodeId).map(({ allocations }) => allocations)
+  }
 }
 
 export interface Lacking {

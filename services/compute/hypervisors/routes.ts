@@ -111,7 +111,7 @@ export const hypervisorRoutes = [
       const servers = asBoolean(call.query.with_servers)
         ? ((await serversOf(compute, [row])).get(row.host) ?? [])
         : undefined
-      const used = (await usedByHost(compute)).get(row.host)
+      const used = (await usedByHost(compute, [row.host])).get(row.host)
       return { hypervisor: hypervisorView(compute, call, row, { used, servers }) }
     },
   }),

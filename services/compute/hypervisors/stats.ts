@@ -7,8 +7,8 @@ import { isIoTask } from './usage.ts'
 /** num_instances, io_workload, and num_vm_, num_task_, num_os_type_ and num_proj_ with what they count. */
 export type Stats = Record<string, number>
 
-/** By host; a host without servers is not there. */
-export async function statsByHost(compute: Compute): Promise<Map<string, Stats>> {
+/** By host, of these or of all; a host without servers is not there. */
+export async function statsByHost(compute: Compute, hosts?: readonly string[]): Promise<Map<string, Stats>> {
   const rows = await tables(compute)
     .selectFrom('compute_servers')
     .select(['host', 'vm_state', 'task_state', 'project_id', (eb) => eb.fn.countAll<number>().as('count')])
@@ -16,6 +16,7 @@ export async function statsByHost(compute: Compute): Promise<Map<string, Stats>>
     .where('deleted_at', 'is', null)
     .where('vm_state', '!=', 'shelved_offloaded')
     .where('host', 'is not', null)
+    .$if(hosts !== undefined, (query) => query.where('host', 'in', hosts!))
     .groupBy(['host', 'vm_state', 'task_state', 'project_id', 'os_type'])
     .execute()
   const byHost = new Map<string, Stats>()

@@ -36,8 +36,8 @@ export const isIoTask = (task: string | null): boolean => task !== null && IO_TA
 
 export const NOTHING_USED: Used = { servers: 0, workload: 0, ioOps: 0, vcpus: 0, memoryMb: 0, diskGb: 0 }
 
-/** By host; a host without servers is not there. */
-export async function usedByHost(compute: Compute): Promise<Map<string, Used>> {
+/** By host, of these or of all; a host without servers is not there. */
+export async function usedByHost(compute: Compute, hosts?: readonly string[]): Promise<Map<string, Used>> {
   const number = (name: Parameters<typeof flavorNumber>[1]) => flavorNumber(compute.store, name)
   const onFiles = (role: IsolatedRole, name: 'rootGb' | 'ephemeralGb') =>
     sql<number>`case when ${isIsolated(role)} then 0 else ${number(name)} end`
@@ -58,10 +58,11 @@ export async function usedByHost(compute: Compute): Promise<Map<string, Used>> {
     .where('deleted_at', 'is', null)
     .where('vm_state', '!=', 'shelved_offloaded')
     .where('host', 'is not', null)
+    .$if(hosts !== undefined, (query) => query.where('host', 'in', hosts!))
     .groupBy('host')
     .execute()
   const used = new Map<string, Used>(rows.map(({ host, ...of }) => [host!, of]))
-  for (const { host, flavor } of await otherSides(compute)) {
+  for (const { host, flavor } of await otherSides(compute, hosts)) {
     const { vcpus, memoryMb, diskGb, ...rest } = used.get(host) ?? NOTHING_USED
     const disk = flavor.rootGb + flavor.ephemeralGb + Math.ceil(flavor.swapMb / 1024)
     const sum = { vcpus: vcpus + flavor.vcpus, memoryMb: memoryMb + flavor.memoryMb, diskGb: diskGb + disk }
@@ -71,12 +72,15 @@ export async function usedByHost(compute: Compute): Promise<Map<string, Used>> {
 }
 
 /** What servers that move have besides what their rows say: where they go to, later where they came from. */
-async function otherSides(compute: Compute): Promise<{ host: string; flavor: GuestFlavor }[]> {
-  const rows = await unfinishedMigrations(compute)
+async function otherSides(
+  compute: Compute,
+  hosts: readonly string[] | undefined,
+): Promise<{ host: string; flavor: GuestFlavor }[]> {
+  const rows = await unfinishedMigrations(compute, hosts)
   return rows.flatMap(({ status, before_json, after_json }) => {
     const isLeaving = (LEAVING as readonly string[]).includes(status)
     const { host, flavor } = JSON.parse(isLeaving ? after_json : before_json) as Side
-    return host === null ? [] : [{ host, flavor }]
+    return host === null || (hosts && !hosts.includes(host)) ? [] : [{ host, flavor }]
   })
 }
 

@@ -64,9 +64,16 @@ export function unfinishedOf(compute: Stores, serverId: string): Promise<Migrati
     .executeTakeFirst()
 }
 
-/** Every move that has two sides now. */
-export function unfinishedMigrations(compute: Stores): Promise<MigrationRow[]> {
-  return tables(compute).selectFrom('compute_migrations').selectAll().where('status', 'in', UNFINISHED).execute()
+/** Every move that has two sides now, or those from and to these hosts. */
+export function unfinishedMigrations(compute: Stores, hosts?: readonly string[]): Promise<MigrationRow[]> {
+  return tables(compute)
+    .selectFrom('compute_migrations')
+    .selectAll()
+    .where('status', 'in', UNFINISHED)
+    .$if(hosts !== undefined, (query) =>
+      query.where((eb) => eb.or([eb('source_compute', 'in', hosts!), eb('dest_compute', 'in', hosts!)])),
+    )
+    .execute()
 }
 
 /** Hosts that keep files of the server because they were down when those were to be removed. */

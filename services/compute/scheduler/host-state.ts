@@ -9,8 +9,6 @@ export interface HostState {
   nodeId: string
   /** Its service has reported in time. */
   up: boolean
-  /** It has not, and may yet: those who listen have only just begun. */
-  awaited?: boolean
   /** Why it takes no new servers; null when it does. */
   disabledReason: string | null
   zone: string
@@ -106,6 +104,14 @@ export interface Filter {
   /** It is asked again when a server gets another image on the host that it is on. */
   readonly runsOnRebuild?: true
   judge(host: HostState, request: SchedulingRequest): Verdict
+  /**
+   * What of the request its verdicts depend on: as long as a host does not change, its verdict is the same for all
+   * requests that give the same words. Null: every host passes this request. Without it, or undefined: it is asked of
+   * each host each time.
+   */
+  reads?(request: SchedulingRequest): string | null | undefined
+  /** The only hosts that may fall, by name. Without it: any. */
+  mayRemove?(request: SchedulingRequest): readonly string[]
 }
 
 export interface Weigher {
@@ -114,6 +120,10 @@ export interface Weigher {
   readonly option: string
   /** The raw weight; weights are brought to 0..1 over all hosts before they are multiplied. */
   weigh(host: HostState, request: SchedulingRequest): number
+  /** It looks at the host alone: weighed once for each change of the host. */
+  readonly ofHostAlone?: true
+  /** Whether it tells hosts apart for this request. Without it: it may. */
+  matters?(request: SchedulingRequest): boolean
 }
 
 export interface Weighted {

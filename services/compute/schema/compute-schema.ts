@@ -12,6 +12,7 @@ import { migrations } from './0009-migrations.ts'
 import { serverUsage } from './0011-server-usage.ts'
 import { blockDeviceMapping } from './0012-block-device-mapping.ts'
 import { quotaClasses } from './0013-quota-classes.ts'
+import { hostChanges } from './0014-host-changes.ts'
 
 export const computeSchema: ServiceSchema = {
   service: 'compute',
@@ -28,5 +29,6 @@ export const computeSchema: ServiceSchema = {
     serverUsage,
     blockDeviceMapping,
     quotaClasses,
+    hostChanges,
   ],
 }

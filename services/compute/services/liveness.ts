@@ -13,11 +13,10 @@ export function reportTime(clock: Clock): number {
   return Math.round(clock.monotonic() + offset)
 }
 
+export type LastSeen = Pick<ServiceRow, 'last_seen_at' | 'forced_down'>
+
 /** What claims to have reported in the future did so by a clock that was wrong. */
-export function isUp(
-  { clock, options }: Pick<Compute, 'clock' | 'options'>,
-  service: Pick<ServiceRow, 'last_seen_at' | 'forced_down'>,
-): boolean {
+export function isUp({ clock, options }: Pick<Compute, 'clock' | 'options'>, service: LastSeen): boolean {
   const silent = Math.abs(reportTime(clock) - service.last_seen_at)
   return service.forced_down === 0 && silent <= options.service_down_time * 1000
 }
@@ -30,10 +29,7 @@ export function hearReports(clock: Clock): void {
 }
 
 /** Whether a silent service may yet report, since this process has not listened for as long as one may be silent. */
-export function isAwaited(
-  { clock, options }: Pick<Compute, 'clock' | 'options'>,
-  service: Pick<ServiceRow, 'last_seen_at' | 'forced_down'>,
-): boolean {
+export function isAwaited({ clock, options }: Pick<Compute, 'clock' | 'options'>, service: LastSeen): boolean {
   const since = listening.get(clock)
   if (since === undefined || service.forced_down === 1 || isUp({ clock, options }, service)) return false
   return clock.monotonic() - since <= options.service_down_time * 1000

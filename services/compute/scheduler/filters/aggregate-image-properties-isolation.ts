@@ -9,6 +9,7 @@ export const aggregateImagePropertiesIsolation = ({
 }: FilterOptions): Filter => ({
   name: 'AggregateImagePropertiesIsolation',
   runsOnRebuild: true,
+  reads: ({ image }) => (image ? JSON.stringify(image.properties) : null),
   judge(host, { image }) {
     const prefix = namespace === '' ? '' : `${namespace}${separator}`
     for (const [key, values] of aggregateValues(host)) {

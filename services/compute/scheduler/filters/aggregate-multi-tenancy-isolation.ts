@@ -6,6 +6,7 @@ const KEY = 'filter_tenant_id'
 
 export const aggregateMultiTenancyIsolation: Filter = {
   name: 'AggregateMultiTenancyIsolation',
+  reads: ({ projectId }) => projectId,
   judge(host, { projectId }) {
     const lists = [...aggregateValues(host)].filter(([key]) => key.startsWith(KEY)).map(([, projects]) => projects)
     if (lists.length === 0 || lists.flat().includes(projectId)) return undefined

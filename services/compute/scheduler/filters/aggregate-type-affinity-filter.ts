@@ -4,6 +4,7 @@ import type { Filter } from '../host-state.ts'
 
 export const aggregateTypeAffinityFilter: Filter = {
   name: 'AggregateTypeAffinityFilter',
+  reads: ({ flavor }) => flavor.name,
   judge(host, { flavor }) {
     const names = aggregateValues(host).get('instance_type')
     if (!names || names.includes(flavor.name)) return undefined

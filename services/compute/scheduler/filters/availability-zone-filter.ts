@@ -3,6 +3,7 @@ import type { Filter } from '../host-state.ts'
 
 export const availabilityZoneFilter: Filter = {
   name: 'AvailabilityZone',
+  reads: ({ zone }) => zone,
   judge: (host, { zone }) =>
     zone === null || zone === host.zone ? undefined : `it is in zone ${host.zone}, not ${zone}`,
 }

@@ -3,6 +3,7 @@ import type { Filter } from '../host-state.ts'
 
 export const computeFilter: Filter = {
   name: 'ComputeFilter',
+  reads: () => '',
   judge({ up, disabledReason }) {
     if (!up) return { says: 'its compute service does not report', short: 2 }
     return disabledReason === null ? undefined : `it is disabled (${disabledReason})`

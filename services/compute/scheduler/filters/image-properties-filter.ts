@@ -26,6 +26,7 @@ function wantedOf(properties: Record<string, string>): (string | undefined)[] {
 export const imagePropertiesFilter: Filter = {
   name: 'ImagePropertiesFilter',
   runsOnRebuild: true,
+  reads: ({ image }) => (image ? wantedOf(image.properties).join(' ') : null),
   judge(host, { image }) {
     const wanted = wantedOf(image?.properties ?? {})
     const fits = host.supportedInstances.some((supported) =>

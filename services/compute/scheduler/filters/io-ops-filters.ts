@@ -13,10 +13,12 @@ function lack({ numIoOps }: HostState, most: number): Verdict {
 
 export const ioOpsFilter = ({ max_io_ops_per_host: most }: FilterOptions): Filter => ({
   name: 'IoOpsFilter',
+  reads: () => '',
   judge: (host) => lack(host, most),
 })
 
 export const aggregateIoOpsFilter = ({ max_io_ops_per_host: most }: FilterOptions): Filter => ({
   name: 'AggregateIoOpsFilter',
+  reads: () => '',
   judge: (host) => lack(host, aggregateNumber(host, KEY, most)),
 })

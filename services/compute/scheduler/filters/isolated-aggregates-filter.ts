@@ -7,6 +7,7 @@ const KEY = /^trait:(.+)$/
 /** On with `enable_isolated_aggregate_filtering`. */
 export const isolatedAggregatesFilter: Filter = {
   name: 'isolated aggregates',
+  reads: ({ flavor, image }) => JSON.stringify(requiredTraits(flavor, image)),
   judge({ aggregates }, { flavor, image }) {
     const required = requiredTraits(flavor, image)
     for (const { name, metadata } of aggregates) {

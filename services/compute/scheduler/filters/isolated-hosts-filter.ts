@@ -9,6 +9,7 @@ export const isolatedHostsFilter = ({
 }: FilterOptions): Filter => ({
   name: 'IsolatedHostsFilter',
   runsOnRebuild: true,
+  reads: ({ image }) => image?.id ?? '',
   judge({ host }, { image }) {
     const isolatedImage = image !== null && images.includes(image.id)
     const isolatedHost = hosts.includes(host)

@@ -45,6 +45,7 @@ function parse(query: unknown): unknown {
 
 export const jsonFilter: Filter = {
   name: 'JsonFilter',
+  reads: ({ hints }) => (hints['query'] === undefined ? null : undefined),
   judge(host, { hints }) {
     const [query] = Array.isArray(hints['query']) && hints['query'].length === 1 ? hints['query'] : [hints['query']]
     if (query === undefined || query === null || query === '') return undefined

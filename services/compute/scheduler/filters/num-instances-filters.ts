@@ -12,10 +12,12 @@ function lack({ numInstances }: HostState, most: number): Verdict {
 
 export const numInstancesFilter = ({ max_instances_per_host: most }: FilterOptions): Filter => ({
   name: 'NumInstancesFilter',
+  reads: () => '',
   judge: (host) => lack(host, most),
 })
 
 export const aggregateNumInstancesFilter = ({ max_instances_per_host: most }: FilterOptions): Filter => ({
   name: 'AggregateNumInstancesFilter',
+  reads: () => '',
   judge: (host) => lack(host, aggregateNumber(host, KEY, most)),
 })

@@ -6,6 +6,7 @@ const WHOLE = { 4: 32, 6: 128 }
 
 export const simpleCidrAffinityFilter: Filter = {
   name: 'SimpleCIDRAffinityFilter',
+  reads: ({ hints }) => (hints['build_near_host_ip'] === undefined ? null : undefined),
   judge({ hostIp }, { hints }) {
     const [near] = [hints['build_near_host_ip']].flat()
     if (typeof near !== 'string' || near === '') return undefined

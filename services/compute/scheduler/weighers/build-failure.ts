@@ -4,5 +4,6 @@ import type { Weigher } from '../host-state.ts'
 export const buildFailureWeigher = {
   name: 'BuildFailureWeigher',
   option: 'build_failure_weight_multiplier',
+  ofHostAlone: true,
   weigh: ({ failedBuilds }) => -failedBuilds,
 } as const satisfies Weigher

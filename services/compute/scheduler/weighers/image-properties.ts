@@ -8,6 +8,7 @@ export function imagePropertiesWeigher(setting: readonly string[]) {
   return {
     name: 'ImagePropertiesWeigher',
     option: 'image_props_weight_multiplier',
+    matters: ({ image }) => image !== null,
     weigh({ imageProperties = [] }, { image }) {
       const wanted = Object.entries(image?.properties ?? {})
       const weightFor = (name: string): number => (weights.size === 0 ? 1 : (weights.get(name) ?? 0))

@@ -8,10 +8,12 @@ function others({ host }: HostState, { group }: SchedulingRequest, policy: strin
 export const softAffinityWeigher = {
   name: 'ServerGroupSoftAffinityWeigher',
   option: 'soft_affinity_weight_multiplier',
+  matters: ({ group }) => group?.policy === 'soft-affinity',
   weigh: (host, request) => others(host, request, 'soft-affinity'),
 } as const satisfies Weigher
 export const softAntiAffinityWeigher = {
   name: 'ServerGroupSoftAntiAffinityWeigher',
   option: 'soft_anti_affinity_weight_multiplier',
+  matters: ({ group }) => group?.policy === 'soft-anti-affinity',
   weigh: (host, request) => -others(host, request, 'soft-anti-affinity'),
 } as const satisfies Weigher
