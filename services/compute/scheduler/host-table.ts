@@ -171,8 +171,8 @@ export class HostTable {
         ? this.#column(weigher.name, weigh)
         : Float64Array.from(this.#hosts, (host) => weigh(host))
       let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-      for (const index of left) {
-        const value = values[index]!
+      for (let i = 0; i < left.length; i++) {
+        const value = values[left[i]!]!
         if (value < least) least = value
         if (value > most) most = value
       }
