@@ -43,17 +43,17 @@ export async function getFlavor(compute: Compute, context: RequestContext, id: s
 
 /** Throws FlavorIdExists or FlavorNameExists. */
 export async function insertFlavor(compute: Compute, row: FlavorRow): Promise<void> {
-  try {
-    await tables(compute).insertInto('compute_flavors').values(row).execute()
-  } catch (error) {
-    if (!isDuplicate(error)) throw error
-    const sameId = await tables(compute)
-      .selectFrom('compute_flavors')
-      .select('id')
-      .where('id', '=', row.id)
-      .executeTakeFirst()
-    throw sameId ? fault('FlavorIdExists', { id: row.id }, error) : fault('FlavorNameExists', { name: row.name }, error)
-  }
+  const insert = tables(compute).insertInto('compute_flavors').values(row)
+  const { numInsertedOrUpdatedRows: inserted } = await insert
+    .onConflict((taken) => taken.doNothing()) // an error would end the transaction on PostgreSQL
+    .executeTakeFirstOrThrow()
+  if (Number(inserted) > 0) return
+  const sameId = await tables(compute)
+    .selectFrom('compute_flavors')
+    .select('id')
+    .where('id', '=', row.id)
+    .executeTakeFirst()
+  throw sameId ? fault('FlavorIdExists', { id: row.id }) : fault('FlavorNameExists', { name: row.name })
 }
 
 /** Undefined when there is no such flavor. */
