@@ -1,5 +1,6 @@
 // Requests that are sent again with their Idempotency-Key, because their answer was lost: done once, answered the same.
 import assert from 'node:assert/strict'
+import { StatementSync } from 'node:sqlite'
 import { after, before, describe, it } from 'node:test'
 import { systemRandom } from '@kilonova/base/random'
 import { ApiClient, until } from '@kilonova/cloud/api-client'
@@ -227,6 +228,21 @@ describe('a key', () => {
     )
     for (const secret of [key, 'PRIVATE', first.body.keypair.private_key.slice(100, 140), 'a-planted-password', 'dora'])
       assert.ok(!kept.includes(secret))
+  })
+
+  it('costs who sends none nothing: the store is not asked', async (test) => {
+    let asked = 0
+    for (const name of ['run', 'all'] as const) {
+      const call = StatementSync.prototype[name] as (this: StatementSync, ...values: unknown[]) => unknown
+      test.mock.method(StatementSync.prototype, name, function (this: StatementSync, ...values: unknown[]) {
+        if (this.sourceSQL.includes('kept_answers')) asked++
+        return call.apply(this, values)
+      })
+    }
+    assert.equal((await send(serverOf())).status, 202)
+    assert.equal(asked, 0)
+    assert.equal((await send(serverOf(), { key: newKey() })).status, 202)
+    assert.equal(asked, 3, 'before the work, in its transaction, and to keep the answer')
   })
 
   it('holds again once its time is over', async () => {

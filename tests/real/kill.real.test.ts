@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { systemClock } from '@kilonova/base/clock'
 import { run } from '@kilonova/base/command'
+import { systemRandom } from '@kilonova/base/random'
 import { until } from '@kilonova/cloud/api-client'
 import { allStepNames } from '@kilonova/cloud/operator/steps'
 import { RealCloud } from './real-cloud.ts'
@@ -43,6 +44,8 @@ class Killing {
   readonly #things: Things
   /** Where the last process died. Its server is looked for by name: the reply that named its id may be lost. */
   #last: Point | undefined
+  /** Of the last request for a server. */
+  #key = ''
 
   constructor(cloud: RealCloud, things: Things) {
     this.#cloud = cloud
@@ -64,10 +67,20 @@ class Killing {
     await this.#cloud.up({ KILONOVA_FAILPOINT: failpoint })
     await this.#cloud.ready()
     await this.checkLast()
-    const id = await createServer(this.#cloud.demo, this.#things, { name: NAME })
+    this.#key = systemRandom.uuid()
+    const id = await this.#create()
     if (!deletes) return
     await active(this.#cloud.demo, id)
     await this.#cloud.demo.ask({ method: 'DELETE', path: `/compute/v2.1/servers/${id}` })
+  }
+
+  #create(): Promise<string> {
+    return createServer(this.#cloud.demo, this.#things, { name: NAME }, this.#key)
+  }
+
+  async #ids(): Promise<string[]> {
+    const path = `/compute/v2.1/servers?all_tenants=1&name=^${NAME}$`
+    return (await this.#cloud.admin.ask<{ servers: { id: string }[] }>({ path })).servers.map(({ id }) => id)
   }
 
   /** It may die earlier, too: while it takes up the work of the one before, or before it has replied. */
@@ -86,9 +99,12 @@ class Killing {
     const { failpoint, deletes, fails } = this.#last
     this.#last = undefined
     const { admin } = this.#cloud // who is told the whole reason
-    const path = `/compute/v2.1/servers?all_tenants=1&name=^${NAME}$`
-    const { servers } = await admin.ask<{ servers: { id: string }[] }>({ path })
-    const server = servers[0] && (await settled(admin, servers[0].id))
+    const [id] = await this.#ids()
+    const server = id === undefined ? undefined : await settled(admin, id)
+    const again = await this.#create()
+    const known = server ? [server.id] : []
+    assert.deepEqual(await this.#ids(), known, `${failpoint}: the repeated request is the same server`)
+    if (server) assert.equal(again, server.id, failpoint)
     const { orphans, unchecked } = await this.#cloud.audit()
     if (server) await removeServer(admin, server.id)
     const what = `${failpoint}: ${JSON.stringify([server?.status, server?.fault])}`

@@ -38,14 +38,20 @@ export async function thingsOf(client: ApiClient): Promise<Things> {
   }
 }
 
-/** POSTs a server on the usual image, flavor and network; returns its id. */
-export async function createServer(client: ApiClient, things: Things, parts: object = {}): Promise<string> {
+/** POSTs a server on the usual image, flavor and network; returns its id. With the same key it is one server. */
+export async function createServer(
+  client: ApiClient,
+  things: Things,
+  parts: object = {},
+  key?: string,
+): Promise<string> {
   const { image, flavor, network } = things
   const server = { name: 'test', imageRef: image, flavorRef: flavor, networks: [{ uuid: network }], ...parts }
   const reply = await client.ask<{ server: { id: string } }>({
     method: 'POST',
     path: '/compute/v2.1/servers',
     body: { server },
+    ...(key === undefined ? {} : { headers: { 'idempotency-key': key } }),
   })
   return reply.server.id
 }
