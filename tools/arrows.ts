@@ -115,6 +115,7 @@ const compute = service({
     'servers',
     'interfaces',
     'security-groups',
+    'server-external-events',
     'instance-actions',
     'server-migrations',
     'server-metadata',

@@ -1,6 +1,6 @@
 // Every rule of compute and who passes it.
 import type { Policy } from '@kilonova/api/policy'
-import { admin, any, manager, member, ownUser, reader } from '@kilonova/api/policy'
+import { admin, any, manager, member, ownUser, reader, service } from '@kilonova/api/policy'
 
 export const policy = {
   'servers:index': reader,
@@ -140,6 +140,7 @@ export const policy = {
   'os-quota-sets:delete': admin,
   'os-simple-tenant-usage:list': admin,
   'os-simple-tenant-usage:show': reader,
+  'os-server-external-events:create': service,
   limits: any,
   'limits:other_project': admin,
   extensions: any,

@@ -22,6 +22,7 @@ import { policy } from './policy.ts'
 import { quotaClassSetRoutes } from './quota-class-sets/routes.ts'
 import { quotaSetRoutes } from './quota-sets/routes.ts'
 import { securityGroupRoutes } from './security-groups/routes.ts'
+import { serverExternalEventRoutes } from './server-external-events/routes.ts'
 import { serverGroupRoutes } from './server-groups/routes.ts'
 import { serverMetadataRoutes } from './server-metadata/routes.ts'
 import { serverMigrationRoutes } from './server-migrations/routes.ts'
@@ -58,6 +59,7 @@ export function computeService(compute: Compute): Service<Compute> {
       ...insideGuestRoutes,
       ...interfaceRoutes,
       ...securityGroupRoutes,
+      ...serverExternalEventRoutes,
       ...ipRoutes,
       ...serverMetadataRoutes,
       ...serverTagRoutes,

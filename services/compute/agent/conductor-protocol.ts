@@ -56,10 +56,11 @@ export interface ConductorMethods {
 }
 
 export interface NetworkEvent {
-  name: 'network-vif-plugged' | 'network-changed' | 'network-vif-deleted'
+  name: 'network-vif-plugged' | 'network-vif-unplugged' | 'network-changed' | 'network-vif-deleted'
   serverId: string
+  /** Empty: none in particular. */
   portId: string
-  status: 'completed' | 'failed'
+  status: 'completed' | 'failed' | 'in-progress'
 }
 
 export interface EventMethods {

@@ -22,8 +22,18 @@ export async function hearNetwork(compute: Compute, { name, serverId, portId }: 
     if (name === 'network-vif-deleted') await forgetLostNics(compute, serverId)
     return
   }
-  if (name === 'network-vif-deleted' && (await takeDevice(compute, row, portId))) return
+  if (
+    name === 'network-vif-deleted' &&
+    (await hasLost(compute, row, portId)) &&
+    (await takeDevice(compute, row, portId))
+  )
+    return
   await renewNetworkInfo(compute, serverId)
+}
+
+/** An event that is late, or not true, takes nothing away. */
+async function hasLost({ network }: Compute, row: ServerRow, portId: string): Promise<boolean> {
+  return !(await network.portsOfDevice(row.id)).some(({ id }) => id === portId)
 }
 
 /**
