@@ -7,10 +7,14 @@ import { serverAsks } from './server-asks.ts'
 /** What nobody asked for has no action. */
 const WITHOUT_ACTION = ['server.resume-state']
 
+/** What is done at once has no task. */
+const WITHOUT_TASK = ['lock', 'unlock']
+
 /** Of tasks that have ended. */
 export async function actionProblems(compute: Compute, all: readonly Task[]): Promise<string[]> {
   const tasks = all.filter(({ name }) => !WITHOUT_ACTION.includes(name))
-  const actions = await tables(compute).selectFrom('compute_instance_actions').selectAll().orderBy('id').execute()
+  const recorded = await tables(compute).selectFrom('compute_instance_actions').selectAll().orderBy('id').execute()
+  const actions = recorded.filter(({ action }) => !WITHOUT_TASK.includes(action))
   const events = await tables(compute).selectFrom('compute_instance_action_events').selectAll().orderBy('id').execute()
   const byAction = Map.groupBy(events, ({ action_id }) => action_id)
   const problems = tasks.flatMap((task) => {

@@ -14,14 +14,15 @@ export interface WeatherOptions {
 
 export class Weather {
   readonly clock: Clock
-  #latency: number
+  /** Milliseconds that each call takes from now on. */
+  latency: number
   #failureRate: number
   #random: Random
   #broken = new Map<string, { times: number; when: 'before' | 'after' }>()
 
   constructor({ latency = 0, failureRate = 0, seed = 1, clock = systemClock }: WeatherOptions = {}) {
     this.clock = clock
-    this.#latency = latency
+    this.latency = latency
     this.#failureRate = failureRate
     this.#random = seededRandom(seed)
   }
@@ -32,7 +33,7 @@ export class Weather {
   }
 
   async call<T>(name: string, work: () => T | Promise<T>): Promise<T> {
-    if (this.#latency > 0) await this.clock.sleep(this.#latency)
+    if (this.latency > 0) await this.clock.sleep(this.latency)
     const failure = this.#failure(name)
     if (failure === 'before') throw injected(name)
     const result = await work()
