@@ -62,6 +62,28 @@ describe('a server that is shelved', () => {
     )
   })
 
+  it('shows the floating address that its port is given meanwhile, and no more when that is taken away', async () => {
+    const path = '/network/v2.0/floatingips'
+    const { networks } = await fake.demo.ask<{ networks: { id: string }[] }>({
+      path: '/network/v2.0/networks?name=public',
+    })
+    const floatingip = { floating_network_id: networks[0]!.id, port_id: (await port())[0]!.id }
+    const made = await fake.demo.ask<{ floatingip: { id: string; floating_ip_address: string } }>({
+      ...{ method: 'POST', path, body: { floatingip } },
+    })
+    const { id: floating, floating_ip_address: address } = made.floatingip
+    const shows = async (wanted: boolean) => {
+      const { addresses } = await showServer(fake, id)
+      const has = Object.values(addresses)
+        .flat()
+        .some(({ addr }) => addr === address)
+      return has === wanted ? true : undefined
+    }
+    assert.ok(await until(LIMIT_SECONDS, () => shows(true), 20), `${address} is not shown`)
+    await fake.demo.ask({ method: 'DELETE', path: `${path}/${floating}` })
+    assert.ok(await until(LIMIT_SECONDS, () => shows(false), 20), `${address} is still shown`)
+  })
+
   it('comes back with the image that it was made from, on a host that the scheduler chooses', async () => {
     await act(fake.demo, id, { unshelve: null })
     const server = await settled()

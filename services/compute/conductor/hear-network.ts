@@ -19,7 +19,7 @@ export async function hearNetwork(compute: Compute, { name, serverId, portId }: 
   const row = await findServer(compute, serverId)
   if (!row || row.vm_state === 'building') return
   if (row.host === null) {
-    if (name === 'network-vif-deleted') await forgetLostNics(compute, serverId)
+    await forgetLostNics(compute, serverId)
     return
   }
   if (
