@@ -25,6 +25,7 @@ const ASKS: Partial<Record<ActionName, string>> = {
   rebuild: 'server.rebuild',
   resize: 'server.resize',
   migrate: 'server.migrate',
+  evacuate: 'server.evacuate',
   confirmResize: 'server.confirm-resize',
   revertResize: 'server.revert-resize',
   shelve: 'server.shelve',

@@ -8,7 +8,7 @@ import type { WorldHost } from './world-host.ts'
 
 /** Its two sides are the server's until it is confirmed or reverted. */
 const OPEN = ['finished', 'confirming']
-const OVER = ['confirmed', 'reverted', 'error']
+const OVER = ['confirmed', 'reverted', 'error', 'done', 'completed', 'failed']
 
 interface Row {
   id: string
@@ -61,6 +61,8 @@ function problemsOf(move: MigrationRow, row: Row, { claims, hosts }: Moves): str
   const before = JSON.parse(move.before_json) as Side
   const after = JSON.parse(move.after_json) as Side
   const claimed = JSON.stringify(claims.get(uuid) ?? {})
+  const ends = status === 'done' ? move.uncleaned_host !== null : move.uncleaned_host === null || status !== 'completed'
+  if (!ends) return [`has on ${move.uncleaned_host} what it left`]
   if (OVER.includes(status)) return claimed === '{}' ? [] : [`claims ${claimed}`]
   if (!OPEN.includes(status)) return ['is in no status in which it may stay']
   const node = hosts.find(({ name }) => name === source)!.nodeId

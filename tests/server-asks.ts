@@ -51,12 +51,8 @@ const remove = { action: 'delete', done: 'deleted', events: ['compute_terminate_
 const putAway = { action: 'delete', done: 'soft-delete', events: ['compute_soft_delete_instance'] }
 
 const rescue = { done: 'rescued', action: 'rescue', events: ['compute_rescue_instance'] }
-const rebuild = {
-  done: 'active',
-  action: 'rebuild',
-  inOrder: true,
-  events: ['rebuild_server', 'compute_rebuild_instance'],
-}
+const anew = { done: 'active', inOrder: true, events: ['rebuild_server', 'compute_rebuild_instance'] }
+const rebuild = { ...anew, action: 'rebuild' }
 /** All that a rebuild may change. */
 const REBUILT = { name: 'other', hostname: 'other', description: 'anew', metadata: { a: 'b' }, user_data: 'dGVzdA==' }
 
@@ -90,6 +86,7 @@ export const serverAsks: Record<string, ServerAsk> = {
   'server.reset-state': { done: 'active', action: 'resetState', events: ['api_reset_state'], ask: (commands, id) => commands.resetState(id, 'active') },
   'server.resize':         { ...resized, action: 'resize', ask: (commands, id) => commands.resize(id) },
   'server.migrate':        { ...resized, action: 'migrate', ask: (commands, id) => commands.act(id, 'migrate') },
+  'server.evacuate':       { ...anew, action: 'evacuate', ask: (commands, id) => commands.evacuate(id) },
   'server.confirm-resize': act({ after: ['server.resize'], does: 'confirmResize', done: 'active', action: 'confirmResize', event: 'compute_confirm_resize' }),
   'server.revert-resize':  { after: ['server.resize'], ask: (commands, id) => commands.act(id, 'revertResize'), done: 'active', action: 'revertResize', events: reverted, inOrder: true },
 }

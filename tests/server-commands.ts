@@ -3,6 +3,7 @@ import type { Answer, Call } from '@kilonova/api/route'
 import { perform } from '@kilonova/api/route'
 import type { RequestContext } from '@kilonova/base/context'
 import type { Compute } from '@kilonova/compute/compute'
+import { tables } from '@kilonova/compute/compute'
 import { computeService } from '@kilonova/compute/service'
 import type { Tasks } from '@kilonova/tasks/tasks'
 
@@ -26,16 +27,18 @@ interface Asked {
   body?: unknown
   /** The key of the body that selects the route. */
   action?: string
+  /** Whether its version has what came with that one. Default: the newest. */
+  at?: (since: string) => boolean
   /** Of other options than the cloud's. */
   compute?: Compute
 }
 
-/** A call of the newest version by somebody who may do everything in the project. */
-export function callByHand(context: RequestContext, { params = {}, body }: Asked): Call<never, never> {
+/** A call by somebody who may do everything in the project. */
+export function callByHand(context: RequestContext, { params = {}, body, at = () => true }: Asked): Call<never, never> {
   const origin = 'http://cloud.test'
   const call = {
     ...{ context, params, body, query: {}, search: new URLSearchParams(), headers: {} },
-    ...{ at: () => true, allows: () => true, require: () => undefined },
+    ...{ at, allows: () => true, require: () => undefined },
     url: { origin, service: origin, versioned: origin, path: '' },
   }
   return call as unknown as Call<never, never>
@@ -187,6 +190,26 @@ export class ServerCommands {
     return this.act(id, 'resize', { flavorRef })
   }
 
+  /** Of its host an admin says that it is down. */
+  async evacuate(id: string): Promise<void> {
+    const { 'OS-EXT-SRV-ATTR:host': host } = await this.show(id)
+    if (host) await this.forceDown(host)
+    await this.evacuateOnly(id)
+  }
+
+  /** As before 2.95, when a server that ran runs again; or as since then. */
+  async evacuateOnly(id: string, parts: object = {}, anew = false): Promise<void> {
+    const at = (since: string): boolean => anew || since !== '2.95'
+    const action = 'evacuate'
+    await this.#ask('POST', `${ONE}/action`, { params: { id }, action, body: { evacuate: parts }, at })
+  }
+
+  /** Or not any more. */
+  async forceDown(host: string, down = true): Promise<void> {
+    const services = tables(this.#compute).updateTable('compute_services').where('host', '=', host)
+    await services.set({ forced_down: down ? 1 : 0 }).execute()
+  }
+
   /** What the project uses of its quota. */
   async used(): Promise<Used> {
     const { limits } = (await this.#ask('GET', '/v2.1/limits')) as { limits: { absolute: Used } }
@@ -211,12 +234,12 @@ export class ServerCommands {
   }
 
   #ask(method: string, path: string, asked: Asked = {}): Promise<unknown> {
-    const { params = {}, body, action, compute = this.#compute } = asked
+    const { params = {}, body, action, at = () => true, compute = this.#compute } = asked
     const found = this.#routes.find(
       (route) => route.method === method && route.path === path && route.action === action,
     )
     if (!found) throw new Error(`there is no route ${method} ${path} ${action ?? ''}`)
-    const call = callByHand(this.#context(), { params, body })
+    const call = callByHand(this.#context(), { params, body, at })
     return perform(found, compute, call)
   }
 }

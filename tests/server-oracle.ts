@@ -1,5 +1,6 @@
 // The invariants of servers: all that exists against what the records say, once every operation has ended.
 
+import { isDeepStrictEqual } from 'node:util'
 import { lookAtClaims } from '@kilonova/cloud/operator/audit/claims'
 import { lookAtGuests } from '@kilonova/cloud/operator/audit/guests'
 import { lookAtNetworks } from '@kilonova/cloud/operator/audit/networks'
@@ -184,9 +185,9 @@ const plannedPorts = ({ networks_json }: Row): string[] =>
 function failedProblems(row: Row, { claims, ports, hosts }: Seen): string[] {
   const { id, host } = row
   const here = hosts.find(({ name }) => name === host)
-  const claimed = JSON.stringify(besideDevices(claims.get(id) ?? {}))
-  const wanted = JSON.stringify(here ? { [here.nodeId]: claimOf(row) } : {})
-  const problems = claimed === wanted ? [] : [`claims ${claimed} while it lives on ${host}`]
+  const claimed = besideDevices(claims.get(id) ?? {})
+  const same = isDeepStrictEqual(claimed, here ? { [here.nodeId]: claimOf(row) } : {})
+  const problems = same ? [] : [`claims ${JSON.stringify(claimed)} while it lives on ${host}`]
   if (host === null && ports.some(({ deviceId }) => deviceId === id)) problems.push('has ports and no host')
   return problems
 }

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { VirtualClock } from '@kilonova/base/clock'
 import { systemRandom } from '@kilonova/base/random'
-import type { Bus, Methods, Remote } from '@kilonova/bus/bus'
+import type { Bus, Methods, Remote, Served } from '@kilonova/bus/bus'
 import { hostImageCache } from '@kilonova/cloud/host-image-cache'
 import { computeAgent } from '@kilonova/compute/agent/agent'
 import type { GuestStorage } from '@kilonova/compute/agent/disks/guest-storage'
@@ -53,15 +53,25 @@ export interface HostParts {
   }
 }
 
-/** A bus on which reports of ports may be lost. */
-function lossy(bus: Bus, loses: () => boolean): Bus {
+/** A bus on which reports of ports may be lost, or all that the host says and hears. */
+function lossy(bus: Bus, host: Pick<WorldHost, 'losesPortReports' | 'isCutOff'>): Bus {
   const remote: Bus['remote'] = <M extends Methods>(topic: string): Remote<M> => {
-    const caller = bus.remote<M>(topic)
-    const get = (target: Remote<M>, name: string) =>
-      name === 'portReport' && loses() ? async () => null : target[name as keyof Remote<M>]
+    const [caller, nobody] = [bus.remote<M>(topic), bus.remote<M>('nobody')]
+    const get = (_: Remote<M>, name: string) => {
+      if (name === 'portReport' && host.losesPortReports) return async () => null
+      return (host.isCutOff ? nobody : caller)[name as keyof Remote<M>]
+    }
     return new Proxy(caller, { get } as ProxyHandler<Remote<M>>)
   }
-  return new Proxy(bus, { get: (target, name: keyof Bus) => (name === 'remote' ? remote : target[name].bind(target)) })
+  const serve: Bus['serve'] = <M extends Methods>(topic: string, methods: Served<M>) => {
+    const nobody = bus.remote<M>('nobody')
+    const get = (own: Served<M>, name: string) => (host.isCutOff ? nobody : own)[name as keyof Remote<M>]
+    return bus.serve<M>(topic, new Proxy(methods, { get } as ProxyHandler<Served<M>>))
+  }
+  const own = { remote, serve }
+  return new Proxy(bus, {
+    get: (target, name: keyof Bus) => (name in own ? own[name as keyof typeof own] : target[name].bind(target)),
+  })
 }
 
 function localStorage(paths: InstancePaths, image: ImageClient): LocalStorage {
@@ -79,6 +89,8 @@ export class WorldHost {
   readonly paths: InstancePaths
   /** Whether what the host tells network of its ports is lost on the way. */
   losesPortReports = false
+  /** Its processes run, and nobody hears them or is heard by them. */
+  isCutOff = false
   /** What the network agent has made on the host. */
   readonly things = new FakeHost()
   readonly #parts: HostParts
@@ -113,7 +125,7 @@ export class WorldHost {
   /** Resolves when both agents serve and have reported, and guests of deleted servers are gone. */
   async start(): Promise<void> {
     const { bus: whole, clock, options, image } = this.#parts
-    const bus = lossy(whole, () => this.losesPortReports)
+    const bus = lossy(whole, this)
     const host = this.name
     const directory = join(this.#parts.directory, host)
     const before = (operation: string): Promise<void> => this.weather.call(operation, () => undefined)

@@ -288,6 +288,30 @@ export const computeFaults = {
       `Instance ${id} cannot be resized or migrated: its disk ${disk} is a whole device of its host.`,
     mend: () => 'Make a new server of the other flavor and copy what it holds.',
   },
+  ComputeServiceInUse: {
+    ...badRequest,
+    say: ({ host }: { host: string }) => `Compute service of ${host} is still in use.`,
+    mend: () => 'Migrate the server; evacuate it once its host is down for good, or an admin says so (forced_down).',
+  },
+  EvacuateToSameHost: { ...badRequest, say: () => "The target host can't be the same one." },
+  EvacuateHostNotFound: { ...notFound, say: ({ host }: { host: string }) => `Compute host ${host} not found.` },
+  ForceWithoutHost: { ...badRequest, say: () => "Can't force to a non-provided destination" },
+  NoPasswordOnSharedStorage: { ...badRequest, say: () => "admin password can't be changed on existing disk" },
+  NoSharedStorage: {
+    ...badRequest,
+    say: () => 'Invalid state of instance files on shared storage',
+    mend: () => 'Disks lie on their hosts: ask with onSharedStorage False, and they are made anew from the image.',
+  },
+  CannotEvacuate: {
+    ...badRequest,
+    say: ({ id, why }: Named & { why: string }) => `Instance ${id} cannot be evacuated: ${why}`,
+    mend: () => 'Bring its host up again, or delete the server.',
+  },
+  NotOnEvacuatedHost: {
+    ...conflict,
+    say: ({ id, host }: Named & { host: string }) => `Instance ${id} does not live on host ${host} any more.`,
+    mend: () => 'Ask again if the host that it lives on now is down, too.',
+  },
   NotResized: { ...badRequest, say: () => 'Instance has not been resized.' },
   MigrationNotFound: {
     ...notFound,

@@ -49,6 +49,7 @@ export const policy = {
   'servers:resize': member,
   'servers:confirm_resize': member,
   'servers:revert_resize': member,
+  'os-evacuate': admin,
   'os-migrate-server:migrate': manager,
   'os-migrate-server:migrate:host': admin,
   'os-migrations:index': manager,

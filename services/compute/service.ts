@@ -28,6 +28,7 @@ import { serverMetadataRoutes } from './server-metadata/routes.ts'
 import { serverMigrationRoutes } from './server-migrations/routes.ts'
 import { serverTagRoutes } from './server-tags/routes.ts'
 import { deleteRoutes } from './servers/delete-routes.ts'
+import { evacuateRoutes } from './servers/evacuate-routes.ts'
 import { imageRoutes } from './servers/image-routes.ts'
 import { insideGuestRoutes } from './servers/inside-guest-routes.ts'
 import { createServerWith } from './servers/plugin-fields.ts'
@@ -55,6 +56,7 @@ export function computeService(compute: Compute): Service<Compute> {
       ...shelveRoutes,
       ...rescueRoutes,
       ...resizeRoutes,
+      ...evacuateRoutes,
       ...deleteRoutes,
       ...insideGuestRoutes,
       ...interfaceRoutes,

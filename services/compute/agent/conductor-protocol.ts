@@ -10,6 +10,8 @@ export interface HostReport {
   host: string
   /** Absent in a mere sign of life. */
   inventory?: HostInventory
+  /** Of servers that went elsewhere: it has just seen to it that their guests do not run any more. */
+  stopped?: string[]
 }
 
 /** A guest went over into a power state, whoever did it. */
@@ -31,11 +33,14 @@ export interface HostStart {
 export interface ConductorMethods {
   /**
    * Lets the host in; after a boot, begins to start what ran before. Throws NodeRefused for a host that is not the one
-   * that the records mean. May be repeated.
+   * that the records mean. May be repeated. With `keepsGuests` it is first to remove what `leftGuests` names.
    */
-  hostStarts(start: HostStart): Promise<null>
-  /** Told every `report_interval`; with the inventory every `update_resources_interval`. Throws NodeRefused. */
-  reportHost(report: HostReport): Promise<null>
+  hostStarts(start: HostStart): Promise<{ keepsGuests: boolean }>
+  /**
+   * Told every `report_interval`; with the inventory every `update_resources_interval`. Throws NodeRefused. With
+   * `keepsGuests` it does not count: the host was down, and must first stop what `leftGuests` names.
+   */
+  reportHost(report: HostReport): Promise<{ keepsGuests: boolean }>
   /** Of these guests of the host, those whose servers were deleted at least so many seconds ago. */
   goneServers(asked: { host: string; ids: string[]; deletedFor: number }): Promise<GuestSpec[]>
   /**

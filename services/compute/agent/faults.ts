@@ -13,6 +13,11 @@ export const agentFaults = {
     kind: 'conflictingRequest',
     say: ({ id, why }: { id: string; why: string }) => `Instance ${id} is busy: ${why}`,
   },
+  GuestsLeft: {
+    status: 409,
+    kind: 'conflictingRequest',
+    say: ({ host }: { host: string }) => `Host ${host} may still run guests of servers that live elsewhere now.`,
+  },
   GuestNotOurs: {
     status: 409,
     kind: 'conflictingRequest',

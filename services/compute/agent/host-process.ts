@@ -89,7 +89,7 @@ class Serving implements HostProcess {
     this.#parts = parts
     this.#conductor = bus.remote<ConductorMethods>(CONDUCTOR_TOPIC)
     this.#gate = new CallGate(host)
-    this.#reports = new HostReports({ host, agent, conductor: this.#conductor })
+    this.#reports = new HostReports({ host, agent, conductor: this.#conductor, removeLeft: () => this.#removeLeft() })
     this.#periodic = new Periodic(clock, random)
     this.reported = this.#reports.first
   }
@@ -122,7 +122,8 @@ class Serving implements HostProcess {
       const booted = (await boot?.isNew()) ?? false
       if (booted) await this.#network()
       if (this.#ending.signal.aborted) return false
-      await this.#conductor.hostStarts({ host, node, booted })
+      const { keepsGuests } = await this.#conductor.hostStarts({ host, node, booted })
+      if (keepsGuests) await this.#removeLeft()
       await boot?.keep()
       this.refused = undefined
       return true
@@ -178,13 +179,19 @@ class Serving implements HostProcess {
       updateResources: () => this.#report(() => this.#reports.resources()),
       cleanUpDeleted: (signal) => this.#cleanUp(() => deleted.cleanUp(signal)),
       runPendingDeletes: (signal) => deleted.runPendingDeletes(signal),
-      removeLeft: () => removeLeft(agent, this.#conductor, host),
+      removeLeft: async () => void (await this.#removeLeft()),
       resumeStalled: () => stalled.look(),
     }
     for (const { name, seconds, immediately, run } of hostWork(workers, { host: options, images: imageCache })) {
       const turn = { name: `compute.${name}`, seconds, immediately: immediately && seconds > 0 }
       this.#turns.set(name, this.#periodic.every(turn, run))
     }
+  }
+
+  /** Before anything else is done with guests, and whenever the conductor has taken the host for down. */
+  #removeLeft(): Promise<string[]> {
+    const { host, agent } = this.#parts
+    return removeLeft({ host, agent, conductor: this.#conductor })
   }
 
   /** A turn that failed is made up for at the next report: until the next of its own, guests could run long for nobody. */

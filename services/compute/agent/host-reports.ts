@@ -1,12 +1,15 @@
 // What a host tells the conductor of itself: signs of life, and what it has.
 import type { Remote } from '@kilonova/bus/bus'
-import type { ConductorMethods } from './conductor-protocol.ts'
+import type { ConductorMethods, HostReport } from './conductor-protocol.ts'
+import { fault } from './faults.ts'
 import type { ComputeAgent } from './protocol.ts'
 
 export interface HostReportsParts {
   host: string
   agent: Pick<ComputeAgent, 'inventory'>
   conductor: Pick<Remote<ConductorMethods>, 'reportHost'>
+  /** Stops the guests of servers that went elsewhere while the host was down; answers their ids. */
+  removeLeft(): Promise<string[]>
 }
 
 export class HostReports {
@@ -23,15 +26,21 @@ export class HostReports {
 
   /** A sign of life; what the host has goes with the first that arrives. */
   async state(): Promise<void> {
-    const { host, conductor } = this.#parts
-    if (this.#isKnown) await conductor.reportHost({ host })
+    if (this.#isKnown) await this.#tell({ host: this.#parts.host })
     else await this.resources()
   }
 
   async resources(): Promise<void> {
-    const { host, agent, conductor } = this.#parts
-    await conductor.reportHost({ host, inventory: await agent.inventory() })
+    const { host, agent } = this.#parts
+    await this.#tell({ host, inventory: await agent.inventory() })
     this.#isKnown = true
     this.#told.resolve()
+  }
+
+  async #tell(report: HostReport): Promise<void> {
+    const { host, conductor, removeLeft } = this.#parts
+    if (!(await conductor.reportHost(report)).keepsGuests) return
+    const { keepsGuests } = await conductor.reportHost({ ...report, stopped: await removeLeft() })
+    if (keepsGuests) throw fault('GuestsLeft', { host })
   }
 }

@@ -3,7 +3,7 @@ import { isFault } from '@kilonova/base/fault'
 import type { TaskEvent } from '@kilonova/tasks/saga'
 import { saga, startOver } from '@kilonova/tasks/saga'
 import { HOPELESS } from '../agent/faults.ts'
-import type { GuestImage } from '../agent/guest-spec.ts'
+import type { GuestDevice, GuestDisk, GuestImage } from '../agent/guest-spec.ts'
 import { POWER } from '../agent/power-state.ts'
 import { fault } from '../faults.ts'
 import type { ServerRow } from '../schema/tables.ts'
@@ -69,8 +69,8 @@ function noneLeft({ serverId, excluded, lastFailure }: BuildServer, error: unkno
   return fault('MaxRetriesExceeded', { id: serverId, attempts: excluded.length, last: lastFailure ?? '' }, error)
 }
 
-/** The host itself is away for a moment: the step is tried again there. */
-const AWAY = ['Unreachable', 'BusTimeout', 'HypervisorUnreachable', 'HostStopping']
+/** The host itself is away, maybe for a moment only. */
+export const AWAY = ['Unreachable', 'BusTimeout', 'HypervisorUnreachable', 'HostStopping']
 
 async function onHost<T>(
   conductor: Conductor,
@@ -86,7 +86,7 @@ async function onHost<T>(
   }
 }
 
-interface NewGuest {
+export interface NewGuest {
   row: ServerRow
   host: string
   /** What its root disk is made of, where that is another image than the server's. */
@@ -94,8 +94,15 @@ interface NewGuest {
   signal: AbortSignal
 }
 
-/** Its guest, on a host that has its image, paused before its first instruction. */
-export async function makeGuest(conductor: Conductor, { row, host, image, signal }: NewGuest): Promise<void> {
+/** Its disks and its domain, with its devices in their places. */
+export interface MadeGuest {
+  disks: GuestDisk[]
+  devices: GuestDevice[]
+  rootDeviceName: string | null
+}
+
+/** Its guest, on a host that has its image, ready to be started; answers what to record. */
+export async function prepareGuest(conductor: Conductor, { row, host, image, signal }: NewGuest): Promise<MadeGuest> {
   const { compute } = conductor
   const agent = agentOf(conductor, host)
   const limits = { timeout: LONG_CALL, signal }
@@ -109,12 +116,19 @@ export async function makeGuest(conductor: Conductor, { row, host, image, signal
   const known = [...guest.vifs, ...disks].some(({ tag }) => tag !== undefined) ? { devices: await defined } : {}
   const [devices] = await Promise.all([defined, agent.makeConfigDrive({ ...guest, ...known }, limits), plugged])
   const root = disks.find(({ role }) => role === 'root')
-  await updateServer(compute, row.id, {
+  return { disks, devices, rootDeviceName: root ? `/dev/${root.target}` : null }
+}
+
+/** As prepareGuest, and paused before its first instruction. */
+export async function makeGuest(conductor: Conductor, asked: NewGuest): Promise<void> {
+  const { row, host, signal } = asked
+  const { disks, devices, rootDeviceName } = await prepareGuest(conductor, asked)
+  await updateServer(conductor.compute, row.id, {
     disks_json: JSON.stringify(disks),
     devices_json: JSON.stringify(devices),
-    root_device_name: root ? `/dev/${root.target}` : null,
+    root_device_name: rootDeviceName,
   })
-  await agent.startPaused({ id: row.id }, limits)
+  await agentOf(conductor, host).startPaused({ id: row.id }, { timeout: LONG_CALL, signal })
 }
 
 /** Takes away whatever of the guest is on the host; nothing is fine too. */

@@ -6,6 +6,7 @@ import { migrationOf, uncleanedHosts, updateMigration } from '../migrations/stor
 import type { MigrationRow, ServerRow } from '../schema/tables.ts'
 import type { MoveServer } from '../servers/tasks.ts'
 import { parsed } from '../servers/view.ts'
+import { isHostUp } from '../services/liveness.ts'
 import type { Bar } from './choose-host.ts'
 import { takeHost } from './choose-host.ts'
 import { schedulingRequest } from './scheduling-request.ts'
@@ -20,20 +21,25 @@ export interface Destination {
   newFlavor: Side['flavor'] & { id: string }
 }
 
+/** `forced`: the one host that it may go to skips the filters. */
+type Wish = Pick<MoveServer, 'migrationId' | 'onto'> & { forced?: boolean }
+
 /** Claims both sides at once; repeating it finds what was claimed. Throws NoValidHost. */
-export async function claimDestination(compute: Compute, row: ServerRow, input: MoveServer): Promise<Destination> {
+export async function claimDestination(compute: Compute, row: ServerRow, input: Wish): Promise<Destination> {
   const migration = await migrationOf(compute, input.migrationId)
   const { after } = sidesOf(migration)
   const newFlavor = { id: after.flavorId, ...after.flavor }
   if (after.host !== null) return { host: after.host, newFlavor }
-  const stored = await schedulingRequest(compute, row, { excluded: [], forcedHost: null })
+  const forcedHost = input.forced ? input.onto : null
+  const stored = await schedulingRequest(compute, row, { excluded: [], forcedHost })
   const request = { ...stored, flavor: after.flavor }
   const bars = await barsOf(compute, migration, input)
   const chosen = await takeHost(compute, { request, bars }, async (host, allocations) => {
     await claimBoth(compute, row, migration, allocations)
     const side: Side = { ...after, host: host.host, node: host.node, zone: host.zone }
     const dest = { dest_compute: host.host, dest_node: host.node, dest_host: host.hostIp }
-    await updateMigration(compute, migration.uuid, { ...dest, after_json: JSON.stringify(side) })
+    const claimed = { after_json: JSON.stringify(side), status: 'pre-migrating' } as const
+    await updateMigration(compute, migration.uuid, { ...dest, ...claimed })
   })
   return { host: chosen.host, newFlavor }
 }
@@ -79,7 +85,7 @@ const ownerOf = ({ project_id, user_id }: ServerRow) => ({ projectId: project_id
 async function barsOf(
   compute: Compute,
   { server_id: serverId, source_compute: source, migration_type: type }: MigrationRow,
-  { onto }: MoveServer,
+  { onto, forced = false }: Wish,
 ): Promise<Bar[]> {
   const uncleaned = await uncleanedHosts(compute, serverId)
   const mayStay = type === 'resize' && compute.options.allow_resize_to_same_host
@@ -92,5 +98,7 @@ async function barsOf(
     ...{ filter: 'leftovers', lack: 'it keeps old files of the server until it has reported' },
     bars: (host) => uncleaned.includes(host),
   }
-  return [...(mayStay ? [] : [ofSource]), ...(onto === null ? [] : [requested]), leftovers]
+  const bars = [...(mayStay ? [] : [ofSource]), ...(onto === null ? [] : [requested]), leftovers]
+  if (onto === null || !forced || (await isHostUp(compute, onto))) return bars
+  return [...bars, { filter: 'forced host', lack: 'it is down', bars: (host) => host === onto }]
 }

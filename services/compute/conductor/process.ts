@@ -18,6 +18,7 @@ import { hostStarts } from './host-starts.ts'
 import { periodicWork } from './periodic-work.ts'
 import { PowerSync, powerSyncSeconds } from './power-sync.ts'
 import { reportHost } from './report-host.ts'
+import { keepsGuests } from './returned-host.ts'
 import { sagasWith } from './sagas.ts'
 
 /** Adds the conductor's tasks, and those of plug-ins; before the task engine starts. */
@@ -37,12 +38,9 @@ export async function startConductor(compute: Compute, host: string): Promise<()
   const endReports = await compute.bus.serve<ConductorMethods>(CONDUCTOR_TOPIC, {
     hostStarts: async (start) => {
       await hostStarts(compute, start)
-      return null
+      return { keepsGuests: await keepsGuests(compute, start.host) }
     },
-    reportHost: async (report) => {
-      await reportHost(compute, report)
-      return null
-    },
+    reportHost: (report) => reportHost(compute, report),
     goneServers: (asked) => goneServers(compute, asked),
     leftGuests: (asked) => leftGuests(compute, asked),
     runningGuests: (asked) => runningGuests(compute, asked),

@@ -7,9 +7,7 @@ import type { GuestDisk, GuestSpec } from '../agent/guest-spec.ts'
 import type { PowerState } from '../agent/power-state.ts'
 import { POWER } from '../agent/power-state.ts'
 import type { Compute } from '../compute.ts'
-import { tellOfServer } from '../notifications/server-notice.ts'
 import type { ServerRow } from '../schema/tables.ts'
-import { actionEvents } from '../servers/instance-action.ts'
 import { enterTaskState } from '../servers/lifecycle.ts'
 import type { TaskState, VmState } from '../servers/state.ts'
 import { findServer, updateServer } from '../servers/store.ts'
@@ -17,13 +15,13 @@ import type { RebuildServer, RebuiltColumns } from '../servers/tasks.ts'
 import { rebuildServerTask } from '../servers/tasks.ts'
 import { parsed } from '../servers/view.ts'
 import type { Observed } from '../servers/work-notices.ts'
-import { beginsAt, workNotices } from '../servers/work-notices.ts'
 import { checkHostForImage } from './choose-host.ts'
 import type { Conductor } from './conductor.ts'
 import { agentOf, LONG_CALL } from './conductor.ts'
 import { guestOf, guestToPlan, serverOf } from './guest.ts'
 import { bootGuest, bringGuestBack, shutGuestDown } from './guest-off-and-back.ts'
 import { namePorts } from './ports.ts'
+import { rebuildWork } from './rebuild-work.ts'
 import { keepFault } from './server-fault.ts'
 import { activeOrStopped, lookAtGuest, powerStateOf, settleFailedFrom, settleFrom } from './settle-server.ts'
 
@@ -38,25 +36,14 @@ const STATES: Record<string, TaskState> = {
 }
 const OWN: readonly TaskState[] = ['rebuilding', 'rebuild_block_device_mapping', 'rebuild_spawning', 'powering-off']
 
-/** Users see the conductor's part as one event, the host's as another. */
-const record = actionEvents<RebuildServer>([
-  { event: 'rebuild_server', begins: 'host' },
-  { event: 'compute_rebuild_instance', begins: 'image' },
-])
-const tell = workNotices<RebuildServer>({ task: 'rebuild', unbegun: 'rebuild_server' }, 'image')
+const work = rebuildWork<RebuildServer>()
 
-type Watched = Observed<RebuildServer> & { deps: Conductor }
-
-async function observe(event: TaskEvent, run: Watched): Promise<void> {
-  const { input, done, deps } = run
+async function observe(event: TaskEvent, run: Observed<RebuildServer>): Promise<void> {
+  const { input, deps } = run
   const state = event.kind === 'step-started' && event.direction === 'do' ? STATES[event.step] : undefined
   const isShown = state !== undefined && (state !== 'powering-off' || input.staysOff)
   if (isShown) await enterTaskState(deps.compute, input.serverId, state, OWN)
-  if (beginsAt(event, 'image')) {
-    await tellOfServer(deps.compute, { name: 'rebuild_scheduled', serverId: input.serverId, service: 'conductor' })
-  }
-  await record(event, run)
-  await tell(event, run, 'host' in done)
+  await work(event, run)
 }
 
 interface Plan {

@@ -38,9 +38,9 @@ onBothStores('a host’s report', (open) => {
     const common = { store, clock, random: systemRandom, options, notifications }
     const compute = { ...common, placement } as unknown as Compute
     const inventory = await inventoryOf('h1')
-    const report = (changes: Partial<HostInventory> = {}, toml = ''): Promise<void> => {
+    const report = async (changes: Partial<HostInventory> = {}, toml = ''): Promise<void> => {
       const configured = { ...compute, options: readConfig(computeOptions, `[compute]\n${toml}`).compute }
-      return reportHost(configured, { host: 'h1', inventory: { ...inventory, ...changes } })
+      await reportHost(configured, { host: 'h1', inventory: { ...inventory, ...changes } })
     }
     try {
       await work({ compute, clock, inventory, report })

@@ -9,16 +9,30 @@ import { admitNode } from '../services/admit-node.ts'
 import type { AllocationRatios } from '../services/allocation-ratios.ts'
 import { allocationRatios } from '../services/allocation-ratios.ts'
 import { DISABLED_TRAIT } from '../services/mark-disabled.ts'
-import { reportNode, reportService } from '../services/report.ts'
+import { reportNode } from '../services/report.ts'
 import { releaseStaleClaims } from '../services/stale-claims.ts'
 import { findService } from '../services/store.ts'
 import { cpuTraits } from './cpu-traits.ts'
 import { reportIsolatedDisks } from './isolated-disks.ts'
+import { signOfLife } from './returned-host.ts'
 
-export async function reportHost(compute: Compute, { host, inventory }: HostReport): Promise<void> {
+/** `keepsGuests`: it was down, and is not taken for up before it has stopped what lives elsewhere now. */
+export async function reportHost(compute: Compute, report: HostReport): Promise<{ keepsGuests: boolean }> {
+  const { host, inventory } = report
   if (inventory) await admitNode(compute, { host, node: inventory.uuid })
-  const serviceId = await reportService(compute, { host, binary: 'nova-compute' })
-  if (!inventory) return
+  const serviceId = await signOfLife(compute, report)
+  if (serviceId === undefined) return { keepsGuests: true }
+  if (inventory) await keepInventory(compute, { serviceId, host, inventory })
+  return { keepsGuests: false }
+}
+
+interface NodeReport {
+  serviceId: string
+  host: string
+  inventory: HostInventory
+}
+
+async function keepInventory(compute: Compute, { serviceId, host, inventory }: NodeReport): Promise<void> {
   const ratios = allocationRatios(compute, await compute.placement.inventoriesOf(inventory.uuid))
   await reportNode(compute, { serviceId, host, inventory: { ...inventory, allocationRatios: ratios } })
   await reportToPlacement(compute, inventory, ratios)

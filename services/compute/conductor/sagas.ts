@@ -7,6 +7,7 @@ import type { Conductor } from './conductor.ts'
 import { confirmResize } from './confirm-resize.ts'
 import { deleteServer } from './delete-server.ts'
 import { discardImage } from './discard-image.ts'
+import { evacuateServer } from './evacuate-server.ts'
 import { hooked } from './hooked.ts'
 import { changePassword, triggerCrashDump } from './inside-guest.ts'
 import { attachInterface, detachInterface } from './interfaces.ts'
@@ -55,6 +56,7 @@ export const conductorSagas: readonly AnySaga<Conductor>[] = [
   discardImage,
   resizeServer,
   migrateServer,
+  evacuateServer,
   confirmResize,
   revertResize,
   cacheImages,

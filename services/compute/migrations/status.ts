@@ -2,6 +2,7 @@
 
 /** Of moves whose guest is off meanwhile, in their order; then of live ones; then the ends. */
 export const MIGRATION_STATUSES = [
+  'accepted',
   'pre-migrating',
   'migrating',
   'post-migrating',
@@ -13,6 +14,7 @@ export const MIGRATION_STATUSES = [
   'running',
   'confirmed',
   'reverted',
+  'done',
   'completed',
   'cancelled',
   'failed',
@@ -21,7 +23,7 @@ export const MIGRATION_STATUSES = [
 export type MigrationStatus = (typeof MIGRATION_STATUSES)[number]
 
 /** The server is still as it was before; its destination is claimed for what it shall be. */
-export const LEAVING: readonly MigrationStatus[] = ['pre-migrating', 'migrating']
+export const LEAVING: readonly MigrationStatus[] = ['accepted', 'pre-migrating', 'migrating']
 /** The server is as it shall be; what it was is kept on the source, so that it can go back. */
 export const ARRIVED: readonly MigrationStatus[] = ['post-migrating', 'finished', 'confirming', 'reverting']
 /** Both sides are the server's. */

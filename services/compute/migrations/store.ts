@@ -14,6 +14,10 @@ export interface NewMigration {
   userId: string | null
   projectId: string | null
   type: MigrationRow['migration_type']
+  /** Default: pre-migrating. */
+  status?: MigrationStatus
+  /** The host that the request names, if it names one. */
+  destination?: string | null
   before: Side & { host: string; node: string }
   after: Side
   oldVmState: string
@@ -31,10 +35,10 @@ export async function insertMigration(compute: Compute, asked: NewMigration): Pr
     user_id: asked.userId,
     project_id: asked.projectId,
     migration_type: asked.type,
-    status: 'pre-migrating',
+    status: asked.status ?? 'pre-migrating',
     source_compute: asked.before.host,
     source_node: asked.before.node,
-    dest_compute: null,
+    dest_compute: asked.destination ?? null,
     dest_node: null,
     dest_host: null,
     before_json: JSON.stringify(asked.before),
@@ -54,12 +58,17 @@ export function migrationOf(compute: Stores, uuid: string): Promise<MigrationRow
 }
 
 /** What is left to do of a move of the server: it is under way, or neither confirmed nor reverted. The newest. */
-export function unfinishedOf(compute: Stores, serverId: string): Promise<MigrationRow | undefined> {
+export function unfinishedOf(
+  compute: Stores,
+  serverId: string,
+  { but = '' }: { but?: string } = {},
+): Promise<MigrationRow | undefined> {
   return tables(compute)
     .selectFrom('compute_migrations')
     .selectAll()
     .where('server_id', '=', serverId)
     .where('status', 'in', UNFINISHED)
+    .where('uuid', '<>', but)
     .orderBy('id', 'desc')
     .executeTakeFirst()
 }
@@ -87,26 +96,38 @@ export async function uncleanedHosts(compute: Stores, serverId: string): Promise
   return [...new Set(rows.map(({ uncleaned_host }) => uncleaned_host!))]
 }
 
-/** The servers of which the host keeps files that it is to remove. */
+/** The servers of which the host keeps a guest or files that it is to remove: never one that lives there. */
 export async function uncleanedServers(compute: Stores, host: string): Promise<string[]> {
   const rows = await tables(compute)
-    .selectFrom('compute_migrations')
-    .select('server_id')
+    .selectFrom('compute_migrations as move')
+    .leftJoin('compute_servers as server', 'server.id', 'move.server_id')
+    .select('move.server_id')
     .distinct()
-    .where('uncleaned_host', '=', host)
+    .where('move.uncleaned_host', '=', host)
+    .where((eb) =>
+      eb.or([eb('server.host', 'is', null), eb('server.host', '<>', host), eb('server.deleted_at', 'is not', null)]),
+    )
     .execute()
   return rows.map(({ server_id }) => server_id)
 }
 
-/** The host has removed what it kept of these servers. */
-export async function forgetUncleaned(compute: Stores, host: string, serverIds: readonly string[]): Promise<void> {
+/** The host has removed what it kept of these servers; with that their evacuation from it is complete. */
+export async function forgetUncleaned(
+  compute: Pick<Compute, 'store' | 'clock'>,
+  host: string,
+  serverIds: readonly string[],
+): Promise<void> {
   if (serverIds.length === 0) return
-  await tables(compute)
-    .updateTable('compute_migrations')
-    .set({ uncleaned_host: null })
-    .where('uncleaned_host', '=', host)
-    .where('server_id', 'in', serverIds)
-    .execute()
+  const left = { uncleaned_host: null, updated_at: compute.clock.now() }
+  const moves = (set: Partial<MigrationRow>) =>
+    tables(compute)
+      .updateTable('compute_migrations')
+      .set(set)
+      .where('uncleaned_host', '=', host)
+      .where('server_id', 'in', serverIds)
+  const evacuations = moves({ ...left, status: 'completed' satisfies MigrationStatus })
+  await evacuations.where('migration_type', '=', 'evacuation').where('status', '=', 'done').execute()
+  await moves(left).execute()
 }
 
 type MigrationUpdate = Partial<Omit<MigrationRow, 'id' | 'uuid' | 'server_id' | 'status' | 'updated_at'>> & {

@@ -53,6 +53,7 @@ export const actions = {
   rebuild:       { ...usual, name: 'rebuild', from: ['active', 'stopped', 'error'], meanwhile: 'rebuilding', becomes: 'active' },
   resize:        { ...usual, name: 'resize', from: ['active', 'stopped'], meanwhile: 'resize_prep', becomes: 'resized' },
   migrate:       { ...usual, name: 'migrate', from: ['active', 'stopped'], meanwhile: 'resize_prep', becomes: 'resized' },
+  evacuate:      { ...usual, name: 'evacuate', from: ['active', 'stopped', 'error'], meanwhile: 'rebuilding', task: 'any', refusedWhenLocked: false, becomes: 'active' },
   confirmResize: { ...usual, name: 'confirmResize', from: ['resized'], meanwhile: 'resize_confirming', becomes: 'active' },
   confirmLeft:   { ...anywhere, name: 'confirmResize', from: [...RUNS_OR_STOPPED, 'error'], meanwhile: 'resize_confirming', becomes: null },
   revertResize:  { ...usual, name: 'revertResize', from: ['resized'], meanwhile: 'resize_reverting', becomes: 'active' },

@@ -33,6 +33,7 @@ const RULES: Record<ActionName, Rule> = {
   rebuild:         ['active stopped error', 'none', true, true, true],
   resize:          ['active stopped', 'none', true, true, true],
   migrate:         ['active stopped', 'none', true, true, true],
+  evacuate:        ['active stopped error', 'any', true, false, true],
   confirmResize:   ['resized', 'none', true, true, true],
   confirmLeft:     ['active stopped paused suspended error', 'none', true, true, false],
   revertResize:    ['resized', 'none', true, true, true],

@@ -1,14 +1,13 @@
 // os-resetState: an admin says what a server is, and whatever is being done to it ends.
 import type { RequestContext } from '@kilonova/base/context'
 import type { Compute } from '../compute.ts'
+import { giveUpTasks } from './give-up.ts'
 import { startAction } from './instance-action.ts'
 import type { ServerId } from './server-id.ts'
 import { getServer } from './store.ts'
 import type { ResetState } from './tasks.ts'
 import { resetStateTask } from './tasks.ts'
 
-/** Seconds in which what ends may fail to undo what it has done, before that is left as it is. */
-const GIVE_UP = 60
 /** Milliseconds that the caller waits for the end of what is under way. */
 const PATIENCE = 30_000
 
@@ -21,7 +20,7 @@ export async function resetState(
 ): Promise<void> {
   const taskId = await compute.store.transaction(async () => {
     const row = await getServer(compute, context, id)
-    await giveUpTasks(compute, row.id)
+    await giveUpTasks(compute, row.id, { but: resetStateTask.name, why: 'an admin has reset the state' })
     await startAction(compute, context, row.id, 'resetState')
     const input = { serverId: row.id as ServerId, state }
     return compute.tasks.enqueue(resetStateTask, { input, context, preempts: true })
@@ -29,10 +28,4 @@ export async function resetState(
   const over = new AbortController()
   const ended = compute.tasks.ended(taskId).finally(() => over.abort())
   await Promise.race([ended, compute.clock.sleep(PATIENCE, over.signal)])
-}
-
-async function giveUpTasks({ tasks }: Compute, id: string): Promise<void> {
-  for (const task of await tasks.list({ live: true, resource: { type: 'server', id } })) {
-    if (task.name !== resetStateTask.name) await tasks.giveUp(task.id, 'an admin has reset the state', GIVE_UP)
-  }
 }

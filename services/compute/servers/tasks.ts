@@ -102,6 +102,14 @@ export interface MoveServer extends OfServer {
   onto: string | null
 }
 
+/** A move away from a host that is down: nothing can be brought from there. */
+export interface EvacuateServer extends MoveServer {
+  /** Whether `onto` skips the filters. */
+  forced: boolean
+  /** Whether it is off in the end. */
+  staysOff: boolean
+}
+
 /** The end of a move: what is kept of one side goes. */
 export interface EndMove extends OfServer {
   migrationId: string
@@ -151,5 +159,6 @@ export const discardImageTask = taskKind<{ imageId: string }>('image.discard', {
 const moving = { resource: server, deadline: DAY }
 export const resizeServerTask = taskKind<MoveServer>('server.resize', moving)
 export const migrateServerTask = taskKind<MoveServer>('server.migrate', moving)
+export const evacuateServerTask = taskKind<EvacuateServer>('server.evacuate', { resource: server })
 export const confirmResizeTask = taskKind<EndMove>('server.confirm-resize', { resource: server })
 export const revertResizeTask = taskKind<EndMove>('server.revert-resize', { resource: server })
