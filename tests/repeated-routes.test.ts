@@ -12,6 +12,9 @@ import { startPostgres } from '@kilonova/store/testing'
 import type { FakeCloud } from './fake-cloud.ts'
 import { createServer, settledServer, startFakeCloud } from './fake-cloud.ts'
 
+/** More than a process has connections to PostgreSQL. */
+const AT_ONCE = 12
+
 /** What the requests are about. */
 interface Things {
   fake: FakeCloud
@@ -195,11 +198,11 @@ function suite(kind: string, urlOf: () => Promise<{ url: string; stop: () => Pro
         const { fake } = things
         const [request, key] = [asked({ ...things, name: systemRandom.uuid() }), systemRandom.uuid()]
         await settled()
-        const all = await Promise.all(Array.from({ length: 4 }, () => send(fake, request, key)))
+        const all = await Promise.all(Array.from({ length: AT_ONCE }, () => send(fake, request, key)))
         const [first] = all
         assert.ok(first!.status < 300, first!.text)
         for (const got of all) assert.deepEqual({ ...got, replayed: false }, { ...first, replayed: false })
-        assert.deepEqual(all.map(({ replayed }) => replayed).toSorted(), [false, true, true, true])
+        assert.equal(all.filter(({ replayed }) => !replayed).length, 1)
         await settled()
         assert.deepEqual(await send(fake, request, key), { ...first, replayed: true })
         const other = await send(fake, request, systemRandom.uuid())
