@@ -67,7 +67,9 @@ export interface TreeWatch {
    * since the call before; 'all' when any may have, as at the first. Outside of transactions, one call at a time.
    */
   refresh(request: CandidatesRequest): Promise<ReadonlySet<string> | 'all'>
-  /** All ways in which the tree with this root can serve the request as of then; it claims nothing. */
+  /** Whether there is a way in which the tree with this root can serve the request as of then. */
+  serves(request: CandidatesRequest, rootId: string): boolean
+  /** All of those ways; it claims nothing. */
   candidates(request: CandidatesRequest, rootId: string): Candidate[]
 }
 

@@ -76,9 +76,12 @@ export class LocalPlacementClient implements PlacementClient {
 
   watchTrees(): TreeWatch {
     const trees = new KnownTrees(this.#placement)
+    const requests = new WeakMap<CandidatesRequest, Request>()
+    const known = (asked: CandidatesRequest): Request => requests.getOrInsertComputed(asked, requestOf)
     return {
-      refresh: (asked) => trees.refresh(requestOf(asked)),
-      candidates: (asked, rootId) => trees.candidates(requestOf(asked), rootId).map(candidateOf),
+      refresh: (asked) => trees.refresh(known(asked)),
+      serves: (asked, rootId) => trees.serves(known(asked), rootId),
+      candidates: (asked, rootId) => trees.candidates(known(asked), rootId).map(candidateOf),
     }
   }
 

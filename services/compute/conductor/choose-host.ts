@@ -1,4 +1,5 @@
 // Finds a host for a server and claims its resources there; says why when there is none.
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isFault } from '@kilonova/base/fault'
 import { log } from '@kilonova/base/log'
 import type { Allocations } from '@kilonova/placement/client'
@@ -10,6 +11,7 @@ import type { Removed } from '../scheduler/choose.ts'
 import { eligible, passing } from '../scheduler/choose.ts'
 import { affinityLack, antiAffinityLack } from '../scheduler/group-rules.ts'
 import type { HostState, SchedulingRequest, Verdict } from '../scheduler/host-state.ts'
+import type { Search as Asked } from '../scheduler/host-table.ts'
 import { Nearest } from '../scheduler/nearest.ts'
 import { spread } from '../scheduler/spread.ts'
 import type { ServerRow } from '../schema/tables.ts'
@@ -73,6 +75,7 @@ export async function takeHost(compute: Compute, { request, bars = [] }: Wanted,
   for (;;) {
     await known.look(needed)
     const looking = { request, bars, room, tried }
+    while (!known.table.judge(askedOf(known, looking), JUDGED_AT_ONCE)) await nextTurn()
     const beside = { ...looking, request: known.beingClaimed.beside(request) }
     const host = bestOf(compute, known, beside) ?? bestOf(compute, known, looking)
     if (!host) return noHost(compute, known, search(known, looking))
@@ -95,12 +98,17 @@ interface Looking {
   tried: ReadonlyMap<string, Verdict>
 }
 
-function bestOf({ options, random }: Compute, known: KnownHosts, { request, bars, room, tried }: Looking) {
+function askedOf({ filters, weighers }: KnownHosts, { request, bars, room, tried }: Looking): Asked {
   const isAllowed = ({ host }: HostState): boolean => !bars.some((bar) => bar.bars(host))
-  const asked = {
-    ...{ request, filters: known.filters, weighers: known.weighers, room, without: [...tried.keys()] },
-    ...(bars.length > 0 ? { isAllowed } : {}),
-  }
+  const asked = { request, filters, weighers, room, without: [...tried.keys()] }
+  return bars.length > 0 ? { ...asked, isAllowed } : asked
+}
+
+/** Hosts that are asked about before others have their turn. */
+const JUDGED_AT_ONCE = 500
+
+function bestOf({ options, random }: Compute, known: KnownHosts, looking: Looking): HostState | undefined {
+  const asked = askedOf(known, looking)
   if (options.host_subset_size <= 1 && !options.shuffle_best_same_weighed_hosts) return known.table.best(asked)
   return spread(known.table.ranked(asked), options, random)[0]
 }

@@ -12,7 +12,7 @@ import { isUp } from '../services/liveness.ts'
 import type { ReportedInventory } from '../services/report.ts'
 
 /** Hosts that are read at once at most. */
-export const HOSTS_AT_ONCE = 500
+export const HOSTS_AT_ONCE = 200
 
 /** A host, and what tells whether it still is up later. */
 export interface ReadHost {

@@ -35,6 +35,7 @@ export class RoomOf {
   }
 
   has(host: HostState): boolean {
+    if (wantedSize(this.#request) === null) return this.#trees.serves(this.#needed, host.nodeId)
     return this.ways(host).length > 0
   }
 

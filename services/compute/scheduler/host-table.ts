@@ -19,7 +19,9 @@ export interface Search {
 
 /** Requests whose verdicts are kept. */
 const KEPT = 64
-const [UNKNOWN, PASSES, FALLS] = [0, 1, 2]
+const UNKNOWN = 0
+const PASSES = 1
+const FALLS = 2
 
 interface Column {
   values: Float64Array
@@ -61,6 +63,23 @@ export class HostTable {
   roomChanged(nodes: ReadonlySet<string> | 'all'): void {
     if (nodes === 'all') this.#verdicts.clear()
     else for (const id of nodes) this.#forgetVerdicts(this.#byNode.get(id))
+  }
+
+  /**
+   * Asks about so many hosts at most what `best` and `ranked` would otherwise ask; true when nothing is left to ask. Of
+   * many hosts and a request of a new kind that takes long, and others may have their turn in between.
+   */
+  judge(search: Search, most: number): boolean {
+    if (this.#named(search.request)) return true
+    const rules = rulesOf(search)
+    const verdicts = this.#verdictsFor(rules.key)
+    let asked = 0
+    for (let index = 0; index < verdicts.length; index++) {
+      if (verdicts[index] !== UNKNOWN) continue
+      if (asked++ === most) return false
+      verdicts[index] = verdictOf(this.#hosts[index]!, rules, search)
+    }
+    return true
   }
 
   /** The host with the most weight of those that pass and have room; of equals the first by name. */
@@ -121,8 +140,6 @@ export class HostTable {
       }
     }
     const verdicts = this.#verdictsFor(rules.key)
-    const passes = (filters: readonly Filter[], host: HostState): boolean =>
-      filters.every((filter) => filter.judge(host, request) === undefined)
     const isOut = new Uint8Array(this.#hosts.length)
     for (const index of out) if (index !== undefined) isOut[index] = 1
     const named = this.#named(request)
@@ -133,11 +150,11 @@ export class HostTable {
       if (verdicts[index] === FALLS || isOut[index] === 1) continue
       const host = this.#hosts[index]!
       if (verdicts[index] === UNKNOWN) {
-        verdicts[index] = passes(rules.lasting, host) && search.room.has(host) ? PASSES : FALLS
+        verdicts[index] = verdictOf(host, rules, search)
         if (verdicts[index] === FALLS) continue
       }
       if (isAllowed && !isAllowed(host)) continue
-      if (rules.ofEach.length > 0 && !passes(rules.ofEach, host)) continue
+      if (rules.ofEach.length > 0 && !passes(host, rules.ofEach, request)) continue
       left[count++] = index
     }
     return left.subarray(0, count)
@@ -209,6 +226,14 @@ interface Rules {
   lasting: Filter[]
   ofSome: { filter: Filter; hosts: readonly string[] }[]
   ofEach: Filter[]
+}
+
+function passes(host: HostState, filters: readonly Filter[], request: SchedulingRequest): boolean {
+  return filters.every((filter) => filter.judge(host, request) === undefined)
+}
+
+function verdictOf(host: HostState, { lasting }: Rules, { request, room }: Search): number {
+  return passes(host, lasting, request) && room.has(host) ? PASSES : FALLS
 }
 
 /** A forced host skips the filters. */

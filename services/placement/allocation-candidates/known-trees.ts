@@ -15,7 +15,7 @@ interface Node extends TreeNode {
 }
 
 /** Providers that are read at once: so many, that nobody else waits long for it. */
-const AT_ONCE = 500
+const AT_ONCE = 200
 
 export class KnownTrees {
   readonly #placement: Placement
@@ -61,15 +61,24 @@ export class KnownTrees {
     return told
   }
 
+  serves(request: Request, rootId: string): boolean {
+    for (const _ of this.#candidates(request, rootId)) return true
+    return false
+  }
+
   /** All ways in which one tree can serve the request. */
   candidates(request: Request, rootId: string): FoundCandidate[] {
+    return [...this.#candidates(request, rootId)]
+  }
+
+  #candidates(request: Request, rootId: string): Iterable<FoundCandidate> {
     if (request.groups.every(({ resources }) => Object.keys(resources).length === 0)) {
       throw fault('BadQuery', { message: 'At least one group of resources is needed.' })
     }
     const members = this.#trees.get(rootId)
     if (!members) return []
     const sharers = [...this.#sharers].map((id) => this.#nodes.get(id)!)
-    return [...candidatesOfTree(this.#world, request, { rootId, members, sharers })]
+    return candidatesOfTree(this.#world, request, { rootId, members, sharers })
   }
 
   /** Everybody there is, and everybody there was. */
