@@ -1,4 +1,5 @@
 // The cloud in this process, until it is told to end.
+import { systemClock } from '@kilonova/base/clock'
 import { openLog } from '@kilonova/base/log'
 import type { Cloud } from '../all-in-one.ts'
 import { startCloud } from '../all-in-one.ts'
@@ -8,6 +9,7 @@ import { writeCloudsFile } from '../credential-files.ts'
 import { announce, withdraw } from '../running-cloud.ts'
 import { StateDirectory } from '../state-directory.ts'
 import { isDetached, tellParent } from './detach.ts'
+import { returnMemoryWhenIdle } from './return-memory.ts'
 import type { UpOptions } from './up.ts'
 
 /** Runs the cloud until a signal ends it. */
@@ -22,6 +24,7 @@ export async function runCloud(options: UpOptions): Promise<void> {
   const cloud = await startCloud({ state, config, host: options.listen, port, driver, fakeHosts, memory })
   try {
     await introduce(cloud, state, { ...options, drains: config.compute.graceful_shutdown_timeout })
+    returnMemoryWhenIdle(systemClock)
     const filled = fillCloud(cloud, { driver, state, memory, signal: ended.signal })
     await ended.promise
     await filled
