@@ -133,9 +133,11 @@ export class ModelCloud {
     for (const { weather } of this.world.hosts) weather.latency = slow ? 100 : 0
   }
 
+  /** Whatever is under way. */
   async close(): Promise<void> {
-    await this.#api.close()
-    await this.world.close()
+    this.slow(false)
+    await this.world.run(this.#api.close())
+    await this.world.run(this.world.close())
   }
 }
 

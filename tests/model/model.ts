@@ -28,6 +28,14 @@ interface Place {
   vcpus: number
 }
 
+interface Before {
+  place: Place
+  flavor: FlavorName
+  state: State
+  /** It was confirmed, which failed: some of it may be gone, so that there is no way back. */
+  confirmed: boolean
+}
+
 export interface Server {
   id: string
   state: State
@@ -36,7 +44,7 @@ export interface Server {
   flavor: FlavorName
   locked: boolean
   /** Of a resize that is not over: what it was. */
-  before: { place: Place; flavor: FlavorName; state: State } | undefined
+  before: Before | undefined
 }
 
 export interface Floating {
@@ -152,6 +160,7 @@ export function outcome(model: Model, server: Server, verb: Verb): Outcome {
   const { from, to, whenLocked }: Rule = RULES[verb]
   if (server.locked && !whenLocked && !byAdmin(verb)) return { refused: [409] }
   if (!from.includes(server.state) || (server.state === 'error' && !server.place)) return { refused: [409] }
+  if (verb === 'revert' && server.before!.confirmed) return { refused: [409] }
   const more = verb === 'resize' ? growth(server) : 0
   if (exceedsQuota(model, { instances: 0, cores: more })) return { refused: [403] }
   if (server.state === 'error') return { accepted: [{ ...server, state: to ?? 'active' }, server] }
@@ -169,7 +178,7 @@ function ends(model: Model, server: Server, verb: Verb, state: State): Server[] 
     case 'confirm':
       return [{ ...server, state: server.before!.state, before: undefined }]
     case 'revert':
-      return [{ ...server, ...server.before!, before: undefined }]
+      return [reverted(server)]
     case 'offload':
       return [{ ...server, state, place: undefined }]
     case 'unshelve':
@@ -179,10 +188,15 @@ function ends(model: Model, server: Server, verb: Verb, state: State): Server[] 
   }
 }
 
+function reverted(server: Server): Server {
+  const { place, flavor, state } = server.before!
+  return { ...server, place, flavor, state, before: undefined }
+}
+
 /** On another host, its old place kept; where there is no room it stays what it was. */
 function moved(model: Model, server: Server, flavor: FlavorName): Server[] {
   const { vcpus } = FLAVORS[flavor]
-  const before = { place: server.place!, flavor: server.flavor, state: server.state }
+  const before = { place: server.place!, flavor: server.flavor, state: server.state, confirmed: false }
   const hosts = hostsFor(model, vcpus).filter((host) => host !== server.place!.host)
   if (hosts.length === 0) return [server]
   return hosts.map((host) => ({ ...server, state: 'resized', flavor, place: { host, vcpus }, before }))

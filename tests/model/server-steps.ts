@@ -89,22 +89,19 @@ export async function actOn(
   const reply = await amid(cloud, trouble, { task: taskOf(verb, server), ask, idOf: () => server.id })
   assertStatus(`${verb} of ${server.state}`, reply, 'refused' in expected ? expected.refused : 'accepted')
   if ('refused' in expected) return
-  const failed = trouble.kind === 'failure' ? failures(server) : []
+  const failed = trouble.kind === 'failure' ? failures(server, verb) : []
   await learnState(cloud, server, [...expected.accepted, ...failed])
 }
 
 /** What a server may be after something of its host has failed; a guest that cannot be started again is left off. */
-function failures(server: Server): Server[] {
+function failures(server: Server, verb: Verb): Server[] {
+  const { state, before, flavor } = server
   const over = { ...server, state: 'error' as const, before: undefined }
-  const { vcpus } = FLAVORS[server.flavor]
-  const off = server.state === 'active' ? [{ ...server, state: 'stopped' as const }] : []
-  return [
-    server,
-    ...off,
-    over,
-    { ...over, place: undefined },
-    ...HOSTS.map((host) => ({ ...over, place: { host, vcpus } })),
-  ]
+  const same = verb === 'confirm' ? { ...server, before: { ...before!, confirmed: true } } : server
+  const off = state === 'active' ? [{ ...server, state: 'stopped' as const }] : []
+  const { vcpus } = FLAVORS[flavor]
+  const anywhere = HOSTS.map((host) => ({ ...over, place: { host, vcpus } }))
+  return [same, ...off, over, { ...over, place: undefined }, ...anywhere]
 }
 
 /** Asks, and waits until all that was asked has ended, whatever else happens meanwhile. */

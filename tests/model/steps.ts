@@ -126,8 +126,12 @@ const twice = fc.record({ which: WHICH, first: fc.nat({ max: 1000 }), second: fc
 
 /** Their tasks are not seen in the state of the server, so what is asked next may come before or after them. */
 const HIDDEN: readonly Verb[] = ['crashDump']
-const mayAskTwice = (_: Model, { server, first }: { server: Server; first: Verb | undefined }): boolean =>
-  first !== undefined && server.state !== 'error' && !server.locked
+/** A move that finds no host has ended before anything else can be asked. */
+function mayAskTwice(model: Model, { server, first }: { server: Server; first: Verb | undefined }): boolean {
+  if (first === undefined || server.state === 'error' || server.locked) return false
+  const expected = outcome(model, server, first)
+  return 'accepted' in expected && !expected.accepted.includes(server)
+}
 
 const serverSteps: fc.Arbitrary<Step>[] = [
   creates,
