@@ -51,7 +51,8 @@ const CALLS = [
 ]
 const failure = fc
   .tuple(fc.constantFrom(...CALLS), fc.constantFrom('before', 'after'), fc.integer({ min: 1, max: 3 }))
-  .map(([call, place, times]): Trouble => ({ kind: 'failure', call, place, times }))
+  // A guest that obeys its power button after all is off later, which only a comparison would find.
+  .map(([call, place, times]): Trouble => ({ kind: 'failure', call, place: call === 'stop' ? 'before' : place, times }))
 const trouble = fc.oneof(
   { weight: 6, arbitrary: fc.constant(NO_TROUBLE) },
   { weight: 3, arbitrary: death },
