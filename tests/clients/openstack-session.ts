@@ -35,8 +35,12 @@ export class OpenStackSession {
     child.on('exit', () => this.#heard())
   }
 
-  /** With the environment that `./kilonova openrc` prints. */
-  static async start(cloud: RealCloud, user: 'admin' | 'demo'): Promise<OpenStackSession> {
+  /** With the environment that `./kilonova openrc` prints, and what is given besides. */
+  static async start(
+    cloud: RealCloud,
+    user: 'admin' | 'demo',
+    more: Record<string, string> = {},
+  ): Promise<OpenStackSession> {
     const { stdout } = await cloud.command('openrc', user)
     const lines = [...stdout.matchAll(/^export (OS_\w+)='(.*)'$/gm)]
     const environment = Object.fromEntries(lines.map(([, name, value]) => [name!, value!]))
@@ -46,7 +50,7 @@ export class OpenStackSession {
     const mark = join(cloud.state.path, `mark-${user}`)
     await writeFile(mark, 'echo "$1"\necho "$1" >&2\n')
     const child = spawn('openstack', [], {
-      env: { ...process.env, ...environment, PYTHONUNBUFFERED: '1', HOME: cloud.state.path },
+      env: { ...process.env, ...environment, ...more, PYTHONUNBUFFERED: '1', HOME: cloud.state.path },
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     return new OpenStackSession(child, mark)

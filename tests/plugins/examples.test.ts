@@ -79,6 +79,32 @@ describe('the filter RackFilter', () => {
     await change({ remove_host: { host: 'fake-3' } })
   })
 
+  it('seed-8.5.12-2: a server that is evacuated stays in the rack that it was made for', async () => {
+    const { admin } = fake
+    const path = '/compute/v2.1/os-aggregates'
+    const { aggregates } = await admin.ask<{ aggregates: { id: number; name: string }[] }>({ path })
+    const second = aggregates.find(({ name }) => name === 'rack 2')!.id
+    const change = (body: object) => admin.ask({ method: 'POST', path: `${path}/${second}/action`, body })
+    const force = (down: boolean) =>
+      admin.ask({
+        ...{ method: 'PUT', path: '/compute/v2.1/os-services/force-down' },
+        body: { host: 'fake-2', binary: 'nova-compute', forced_down: down },
+        headers: { 'openstack-api-version': 'compute 2.11' },
+      })
+    const id = await createServer(fake, { metadata: { rack: 'r2' } })
+    assert.equal(await hostOf(fake, id), 'fake-2')
+    const metadata = { rack: 'r1' }
+    await fake.demo.ask({ method: 'PUT', path: `/compute/v2.1/servers/${id}/metadata`, body: { metadata } })
+    await force(true)
+    await act(admin, id, { evacuate: {} })
+    assert.equal(await hostOf(fake, id), 'fake-2', 'no other host is in the rack, whatever its metadata say by now')
+    await change({ add_host: { host: 'fake-3' } })
+    await act(admin, id, { evacuate: {} })
+    assert.equal(await hostOf(fake, id), 'fake-3', 'fake-1 is in another rack')
+    await change({ remove_host: { host: 'fake-3' } })
+    await force(false)
+  })
+
   it('seed-8.5.12-3: a server without metadata passes it, and its weigher ranks', async () => {
     assert.equal(await hostOf(fake, await createServer(fake)), 'fake-3')
   })

@@ -11,8 +11,9 @@ import type { HostInventory } from '../agent/protocol.ts'
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
 import { statsByHost } from '../hypervisors/stats.ts'
+import { leftGuests } from '../migrations/left-guests.ts'
 import { sideOf } from '../migrations/side.ts'
-import { insertMigration } from '../migrations/store.ts'
+import { insertMigration, updateMigration } from '../migrations/store.ts'
 import { Notifications } from '../notifications/notifications.ts'
 import { computeOptions } from '../options.ts'
 import { computeSchema } from '../schema/compute-schema.ts'
@@ -128,6 +129,34 @@ onBothStores('a host’s report', (open) => {
       await report()
       const left = [...(await placement.consumersOf(inventory.uuid)).keys()]
       assert.deepEqual(left.toSorted(), [lives.id, stranger].toSorted())
+    }))
+
+  test('of a host that was down counts once it has stopped what lives elsewhere, never what lives on it', () =>
+    withHost(async ({ compute, clock }) => {
+      const [stays, left] = [await addServer(compute, { host: 'h1' }), await addServer(compute, { host: 'h2' })]
+      for (const row of [stays, left]) {
+        const uuid = systemRandom.uuid()
+        const side = { ...sideOf(row), host: 'h1', node: 'h1' }
+        const asked = { type: 'evacuation', userId: null, projectId: null, oldVmState: 'active' } as const
+        await compute.store.transaction(async () => {
+          await insertMigration(compute, { ...asked, uuid, serverId: row.id, before: side, after: side })
+          await updateMigration(compute, uuid, { status: 'done', uncleaned_host: 'h1' })
+        })
+      }
+      const counts = async (stopped?: string[]): Promise<boolean> =>
+        !(await reportHost(compute, { host: 'h1', ...(stopped ? { stopped } : {}) })).keepsGuests
+      assert.deepEqual([await counts(), await counts([stays.id])], [false, false])
+      const ids = [stays.id, left.id]
+      assert.deepEqual(await leftGuests(compute, { host: 'h1', ids }), [left.id])
+      assert.equal(await counts([left.id]), true)
+      assert.equal(await counts(), true, 'it is up, and files may be left')
+      await clock.advance(120_000)
+      assert.equal(await counts(), false)
+      assert.deepEqual(await leftGuests(compute, { host: 'h1', ids: [stays.id] }), [])
+      assert.equal(await counts(), true)
+      const statuses = await tables(compute).selectFrom('compute_migrations').select(['server_id', 'status']).execute()
+      const of = Object.fromEntries(statuses.map(({ server_id, status }) => [server_id, status]))
+      assert.deepEqual(of, { [stays.id]: 'done', [left.id]: 'completed' })
     }))
 
   test('stats count servers by state, task, system and project', () =>
