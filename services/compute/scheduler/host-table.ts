@@ -17,7 +17,7 @@ export interface Search {
   isAllowed?: (host: HostState) => boolean
 }
 
-/** Requests whose verdicts are kept. */
+/** Kinds of requests whose verdicts are kept. */
 const KEPT = 64
 const UNKNOWN = 0
 const PASSES = 1
@@ -32,8 +32,10 @@ export class HostTable {
   #hosts: HostState[] = []
   readonly #byName = new Map<string, number>()
   readonly #byNode = new Map<string, number>()
-  /** By what the filters read of a request; the least recently used goes first. */
-  readonly #verdicts = new Map<string, Uint8Array>()
+  /** What filters said, by what they read of a request. */
+  readonly #filtered = new Verdicts()
+  /** Whether there is room, by the key of the room. */
+  readonly #roomy = new Verdicts()
   readonly #columns = new Map<string, Column>()
   /** The place of each host in the order of names; undefined until it is asked for. */
   #places: Float64Array | undefined
@@ -61,8 +63,8 @@ export class HostTable {
 
   /** The room on these nodes, or on any, is another than it was. */
   roomChanged(nodes: ReadonlySet<string> | 'all'): void {
-    if (nodes === 'all') this.#verdicts.clear()
-    else for (const id of nodes) this.#forgetVerdicts(this.#byNode.get(id))
+    if (nodes === 'all') this.#roomy.clear()
+    else for (const id of nodes) this.#roomy.forget(this.#byNode.get(id))
   }
 
   /**
@@ -72,12 +74,12 @@ export class HostTable {
   judge(search: Search, most: number): boolean {
     if (this.#named(search.request)) return true
     const rules = rulesOf(search)
-    const verdicts = this.#verdictsFor(rules.key)
+    const known = this.#knownFor(rules, search)
     let asked = 0
-    for (let index = 0; index < verdicts.length; index++) {
-      if (verdicts[index] !== UNKNOWN) continue
+    for (let index = 0; index < this.#hosts.length; index++) {
+      if (!isOpen(known, index)) continue
       if (asked++ === most) return false
-      verdicts[index] = verdictOf(this.#hosts[index]!, rules, search)
+      ask(known, index, { host: this.#hosts[index]!, rules, search })
     }
     return true
   }
@@ -108,7 +110,8 @@ export class HostTable {
     this.#byNode.delete(this.#hosts[index]!.nodeId)
     this.#byNode.set(state.nodeId, index)
     this.#hosts[index] = state
-    this.#forgetVerdicts(index)
+    this.#filtered.forget(index)
+    this.#roomy.forget(index)
     for (const { values, of } of this.#columns.values()) values[index] = of(state)
   }
 
@@ -119,13 +122,10 @@ export class HostTable {
       this.#byName.set(host, i)
       this.#byNode.set(nodeId, i)
     }
-    this.#verdicts.clear()
+    this.#filtered.clear()
+    this.#roomy.clear()
     this.#columns.clear()
     this.#places = undefined
-  }
-
-  #forgetVerdicts(index: number | undefined): void {
-    if (index !== undefined) for (const verdicts of this.#verdicts.values()) verdicts[index] = UNKNOWN
   }
 
   /** The indices of the hosts that pass and have room. */
@@ -139,7 +139,7 @@ export class HostTable {
         if (host && filter.judge(host, request) !== undefined) out.push(this.#byName.get(name))
       }
     }
-    const verdicts = this.#verdictsFor(rules.key)
+    const known = this.#knownFor(rules, search)
     const isOut = new Uint8Array(this.#hosts.length)
     for (const index of out) if (index !== undefined) isOut[index] = 1
     const named = this.#named(request)
@@ -147,12 +147,10 @@ export class HostTable {
     let count = 0
     for (let at = 0; at < left.length; at++) {
       const index = named ? named[at]! : at
-      if (verdicts[index] === FALLS || isOut[index] === 1) continue
+      if (isOut[index] === 1) continue
       const host = this.#hosts[index]!
-      if (verdicts[index] === UNKNOWN) {
-        verdicts[index] = verdictOf(host, rules, search)
-        if (verdicts[index] === FALLS) continue
-      }
+      if (isOpen(known, index)) ask(known, index, { host, rules, search })
+      if (known.filtered[index] !== PASSES || known.roomy[index] !== PASSES) continue
       if (isAllowed && !isAllowed(host)) continue
       if (rules.ofEach.length > 0 && !passes(host, rules.ofEach, request)) continue
       left[count++] = index
@@ -169,13 +167,9 @@ export class HostTable {
     })
   }
 
-  #verdictsFor(key: string): Uint8Array {
-    const known = this.#verdicts.get(key)
-    const verdicts = known ?? new Uint8Array(this.#hosts.length)
-    this.#verdicts.delete(key)
-    this.#verdicts.set(key, verdicts)
-    if (this.#verdicts.size > KEPT) this.#verdicts.delete(this.#verdicts.keys().next().value!)
-    return verdicts
+  #knownFor({ key }: Rules, { room }: Search): Known {
+    const hosts = this.#hosts.length
+    return { filtered: this.#filtered.of(key, hosts), roomy: this.#roomy.of(room.key, hosts) }
   }
 
   /** Each weigher's values are brought to 0..1 over these hosts, multiplied, and summed. */
@@ -220,8 +214,41 @@ export class HostTable {
   }
 }
 
+/** Verdicts on all hosts by what they depend on; the least recently used goes first. */
+class Verdicts {
+  readonly #byKey = new Map<string, Uint8Array>()
+
+  of(key: string, hosts: number): Uint8Array {
+    const verdicts = this.#byKey.get(key) ?? new Uint8Array(hosts)
+    this.#byKey.delete(key)
+    this.#byKey.set(key, verdicts)
+    if (this.#byKey.size > KEPT) this.#byKey.delete(this.#byKey.keys().next().value!)
+    return verdicts
+  }
+
+  forget(index: number | undefined): void {
+    if (index !== undefined) for (const verdicts of this.#byKey.values()) verdicts[index] = UNKNOWN
+  }
+
+  clear(): void {
+    this.#byKey.clear()
+  }
+}
+
+/** What is kept for one search. */
+interface Known {
+  filtered: Uint8Array
+  roomy: Uint8Array
+}
+
+interface Asking {
+  host: HostState
+  rules: Rules
+  search: Search
+}
+
 interface Rules {
-  /** What the verdicts of `lasting` and the room depend on. */
+  /** What the verdicts of `lasting` depend on. */
   key: string
   lasting: Filter[]
   ofSome: { filter: Filter; hosts: readonly string[] }[]
@@ -232,14 +259,22 @@ function passes(host: HostState, filters: readonly Filter[], request: Scheduling
   return filters.every((filter) => filter.judge(host, request) === undefined)
 }
 
-function verdictOf(host: HostState, { lasting }: Rules, { request, room }: Search): number {
-  return passes(host, lasting, request) && room.has(host) ? PASSES : FALLS
+/** Whether something has to be asked about the host: not where it falls anyway. */
+function isOpen({ filtered, roomy }: Known, index: number): boolean {
+  return (
+    (filtered[index] === UNKNOWN && roomy[index] !== FALLS) || (roomy[index] === UNKNOWN && filtered[index] !== FALLS)
+  )
+}
+
+function ask({ filtered, roomy }: Known, index: number, { host, rules, search }: Asking): void {
+  if (filtered[index] === UNKNOWN) filtered[index] = passes(host, rules.lasting, search.request) ? PASSES : FALLS
+  if (filtered[index] === PASSES && roomy[index] === UNKNOWN) roomy[index] = search.room.has(host) ? PASSES : FALLS
 }
 
 /** A forced host skips the filters. */
-function rulesOf({ request, filters, room }: Search): Rules {
+function rulesOf({ request, filters }: Search): Rules {
   const rules: Rules = { key: '', lasting: [], ofSome: [], ofEach: [] }
-  const keys = [room.key]
+  const keys: string[] = []
   for (const filter of request.forcedHost === null ? filters : []) {
     const reads = filter.reads?.(request)
     if (typeof reads === 'string') {
