@@ -91,6 +91,7 @@ const ASKED: Record<string, (things: Things) => Asked> = {
 const WITHOUT = [
   'compute /v2.1/flavors/:flavorId/os-extra_specs',
   'compute /v2.1/os-aggregates/:id/images',
+  'compute /v2.1/os-server-external-events',
   'compute /v2.1/servers/:id/remote-consoles',
   'compute /v2.1/servers/:serverId/metadata',
   'compute /v2.1/servers/:serverId/os-interface',
