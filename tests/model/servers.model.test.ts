@@ -8,7 +8,7 @@ import { sequences } from './steps.ts'
 
 /** Decides all sequences. A failure says what to set to see it again. */
 const SEED = Number(process.env['KILONOVA_MODEL_SEED'] ?? 1)
-const RUNS = Number(process.env['KILONOVA_MODEL_RUNS'] ?? 10)
+const RUNS = Number(process.env['KILONOVA_MODEL_RUNS'] ?? 7)
 const STEPS = Number(process.env['KILONOVA_MODEL_STEPS'] ?? 60)
 /** Of a failure: `path` and `replayPath` as it was told. */
 const PATH = process.env['KILONOVA_MODEL_PATH']
