@@ -269,5 +269,5 @@ export async function askTwice(
   await learnState(cloud, server, replaces ? [{ ...server, state: 'active' }] : expected.accepted)
 }
 
-/** What a hard reboot takes the place of. */
-const REPLACEABLE: readonly Verb[] = ['softReboot', 'hardReboot', 'pause', 'unpause', 'suspend', 'resume']
+/** What a hard reboot takes the place of: not of its like, which does the same. */
+const REPLACEABLE: readonly Verb[] = ['softReboot', 'pause', 'unpause', 'suspend', 'resume']
