@@ -127,6 +127,7 @@ function serverBelieved(model: Model, server: Server): { id: string } {
 
 /** Every invariant holds; then all is deleted, and nothing is left. */
 export async function empty(model: Model, cloud: ModelCloud): Promise<void> {
+  await cloud.mended()
   await assertWhole(cloud.world)
   for (const { id } of model.floatings) await cloud.must(`DELETE /network/v2.0/floatingips/${id}`)
   for (const { id } of model.servers) {

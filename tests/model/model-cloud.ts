@@ -44,6 +44,7 @@ export class ModelCloud {
   readonly otherImage: string
   /** The security group that ports have when none is said. */
   defaultGroup = ''
+  #hasFailed = false
   readonly #api: Api
   readonly #url: string
 
@@ -125,12 +126,18 @@ export class ModelCloud {
 
   /** The next calls of that name to either host fail. */
   breakNext({ call, times, place }: { call: string; times: number; place: 'before' | 'after' }): void {
+    this.#hasFailed ||= times > 0
     for (const { weather } of this.world.hosts) weather.breakNext(call, times, place)
   }
 
   /** Whether each call to a host takes a while. */
   slow(slow: boolean): void {
     for (const { weather } of this.world.hosts) weather.latency = slow ? 100 : 0
+  }
+
+  /** What hosts failed to do is done at their next comparison; without failures there is nothing that it may mend. */
+  async mended(): Promise<void> {
+    if (this.#hasFailed) await this.world.run(this.world.restartHosts())
   }
 
   /** Whatever is under way. */
