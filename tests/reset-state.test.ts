@@ -78,6 +78,7 @@ describe('a reset of the state', () => {
         await world.commands.delete(id)
         await world.run(world.settled(id))
         assert.equal((await world.row(id)).vm_state, 'deleted', failpoint)
+        if (task === 'server.evacuate') await world.run(world.comeBack())
         await assertWhole(world)
         await world.assertEmpty()
       }

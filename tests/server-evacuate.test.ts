@@ -285,9 +285,7 @@ describe('a delete', () => {
       await world.startTasks() // nothing hangs any more
       assert.deepEqual(failpoints.unfired, [])
       assert.equal((await world.row(id)).vm_state, 'deleted', failpoint)
-      await world.commands.forceDown('fake-1', false)
-      await world.run(world.restartHosts())
-      await world.run(world.hosts[0]!.runNow('run_pending_deletes'))
+      await world.run(world.comeBack())
       await assertWhole(world)
       await world.assertEmpty()
     }

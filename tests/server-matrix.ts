@@ -46,7 +46,10 @@ async function makeWorld(kase: FaultCase): Promise<FaultWorld<Deps>> {
       await assertWhole(world)
       // The ports of a server that failed to leave its host are still its own: hosts that start again plug them.
       const leaves = task.name === 'server.delete' || task.name === 'server.shelve-offload'
-      if (task.name === 'server.evacuate') await comeBack(world)
+      if (task.name === 'server.evacuate') {
+        await world.run(world.comeBack())
+        await assertWhole(world)
+      }
       if (leaves && task.state === 'undone') await world.run(world.restartHosts())
       await assertEnd(world, task, kase)
     },
@@ -62,13 +65,6 @@ async function makeWorld(kase: FaultCase): Promise<FaultWorld<Deps>> {
       else await world.close()
     },
   }
-}
-
-/** The host from which servers were evacuated. */
-async function comeBack(world: ServerWorld): Promise<void> {
-  for (const { name } of world.hosts) await world.commands.forceDown(name, false)
-  await world.run(world.restartHosts())
-  await assertWhole(world)
 }
 
 async function newWorld(): Promise<ServerWorld> {

@@ -228,6 +228,13 @@ export class ServerWorld {
     this.#endConductor = await startConductor(this.compute, 'control')
   }
 
+  /** Hosts that an admin said are down start anew, and remove what is no server's there any more. */
+  async comeBack(): Promise<void> {
+    for (const host of this.hosts) await this.commands.forceDown(host.name, false)
+    await this.restartHosts()
+    for (const host of this.hosts) await host.runNow('run_pending_deletes')
+  }
+
   close(): Promise<void> {
     this.tasks?.throwAway()
     return this.#closing.close()
