@@ -14,6 +14,8 @@ export interface AtVersion {
   readonly query: Check | undefined
   /** Query parameters that may be repeated. */
   readonly repeatable: ReadonlySet<string>
+  /** Query parameters of other versions: where unknown ones are let through they are unknown. */
+  readonly absent: readonly string[]
   readonly prune: Prune | undefined
   readonly status: number
 }
@@ -51,15 +53,17 @@ export function compileRoute(route: Route<never>): Compiled {
 function compileAt({ body, query, reply, success }: Route<never>, asked: Microversion, legacy: boolean): AtVersion {
   const bodySchema = body && (schemaAt(body, asked) as JsonSchema)
   const querySchema = query && (schemaAt(query, asked) as JsonSchema)
+  const parameters = querySchema?.properties ?? {}
   return {
     body: bodySchema && compile(legacy ? opened(bodySchema) : bodySchema),
     strip: legacy && bodySchema ? stripOf(bodySchema) : undefined,
     query: querySchema && compile(querySchema),
     repeatable: new Set(
-      Object.entries(querySchema?.properties ?? {})
+      Object.entries(parameters)
         .filter(([, field]) => takesMany(field))
         .map(([name]) => name),
     ),
+    absent: Object.keys((query as JsonSchema | undefined)?.properties ?? {}).filter((name) => !(name in parameters)),
     prune: pruneAt(reply, asked),
     status: typeof success === 'number' ? success : statusAt(success, asked),
   }

@@ -215,6 +215,7 @@ function callOf(handling: Handling, compiled: Compiled, { context, asked, edge }
   const search = new URLSearchParams(request.url.split('?')[1] ?? '')
   const query = queryOf(search, schemas.repeatable)
   check(schemas.query?.(query), 'query', handling)
+  for (const name of schemas.absent) delete query[name]
   const allows = (rule: string, target: Target = {}): boolean => policy[rule]!(context, target)
   const origin = originOf(request)
   const prefix = origin + manners.prefix

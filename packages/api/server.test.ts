@@ -13,7 +13,7 @@ import { createApi } from './server.ts'
 import { Type } from './type.ts'
 import { compile } from './validate.ts'
 import type { JsonSchema } from './versions.ts'
-import { closed, requiredSince, since, until } from './versions.ts'
+import { closed, closedSince, requiredSince, since, until } from './versions.ts'
 
 const bearer: Bearer = {
   userId: 'u1',
@@ -96,6 +96,14 @@ const routes = [
     body: Type.Object({ paint: oneOf(['red', 'blue']) }),
     success: 202,
     handler: async () => new Answer({ headers: { location: 'there' } }),
+  }),
+  route({
+    method: 'GET',
+    path: '/v2.1/pages',
+    policy: 'things:list',
+    query: Type.Object({ limit: Type.Optional(integerLike(0, undefined, since('2.35'))) }, closedSince('2.35')),
+    success: 200,
+    handler: async (_, { query }) => ({ query }),
   }),
   route({
     method: 'GET',
@@ -199,6 +207,17 @@ describe('a request', () => {
       assert.equal(made.length, 0)
     })
   }
+
+  it('hands no parameter to its handler that its version does not have', async () => {
+    const { api } = anApi()
+    const pages = async (query: string, version: string) => {
+      const { status, body } = await ask(api, { url: `/compute/v2.1/pages?${query}`, version })
+      return status === 200 ? body.query : status
+    }
+    assert.deepEqual(await pages('limit=x&other=1', '2.34'), { other: '1' })
+    assert.deepEqual(await pages('limit=x', '2.35'), 400)
+    assert.deepEqual(await pages('limit=1', '2.35'), { limit: '1' })
+  })
 
   it('refuses bad versions', async () => {
     const { api } = anApi()
