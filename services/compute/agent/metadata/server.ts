@@ -1,9 +1,9 @@
 // The metadata service on a host: HTTP on connections that the network agent has accepted inside the guests' networks.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Clock, systemClock } from '@kilonova/base/clock'
 import { errorChain } from '@kilonova/base/fault'
+import { createServer } from '@kilonova/base/http'
 import { log } from '@kilonova/base/log'
 import type { MetadataGuest, MetadataResponse } from './http.ts'
 import { metadataResponse } from './http.ts'
