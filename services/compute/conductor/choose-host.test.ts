@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { VirtualClock } from '@kilonova/base/clock'
-import { readConfig } from '@kilonova/base/options'
 import { systemRandom } from '@kilonova/base/random'
 import { placementSchema } from '@kilonova/placement/schema'
 import { createPlacementService } from '@kilonova/placement/service'
@@ -10,24 +8,19 @@ import { onBothStores } from '@kilonova/store/testing'
 import type { GuestFlavor } from '../agent/guest-spec.ts'
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
-import { Notifications } from '../notifications/notifications.ts'
-import { computeOptions } from '../options.ts'
 import { computeSchema } from '../schema/compute-schema.ts'
 import type { ServerGroupRow, ServerRow } from '../schema/tables.ts'
 import { joinGroup } from '../server-groups/members.ts'
 import { insertServerGroup } from '../server-groups/store.ts'
 import type { ServerId } from '../servers/server-id.ts'
 import { addServer, inventoryOf } from '../testing-rows.ts'
+import { computeOn } from '../testing-store.ts'
 import { claimHost } from './choose-host.ts'
 import { reportHost } from './report-host.ts'
 import { schedulingRequest } from './scheduling-request.ts'
 
-async function computeOn(store: Store, hosts: string[]): Promise<Compute> {
-  const { client: placement } = createPlacementService({ store })
-  const { compute: options, notifications: told } = readConfig(computeOptions, '')
-  const notifications = new Notifications({ options: told, host: 'control' })
-  const parts = { store, placement, options, notifications, clock: new VirtualClock(), random: systemRandom }
-  const compute = parts as unknown as Compute
+async function computeWith(store: Store, hosts: string[]): Promise<Compute> {
+  const compute = computeOn({ store, placement: createPlacementService })
   for (const host of hosts) await reportHost(compute, { host, inventory: await inventoryOf(host) })
   return compute
 }
@@ -72,7 +65,7 @@ async function placeAll(
 }
 
 onBothStores('claiming a host', (open) => {
-  const world = async (hosts: string[]) => computeOn(await open(placementSchema, computeSchema), hosts)
+  const world = async (hosts: string[]) => computeWith(await open(placementSchema, computeSchema), hosts)
 
   it('F7: parallel servers of an anti-affinity group never share a host', async () => {
     const compute = await world(['h1', 'h2', 'h3'])

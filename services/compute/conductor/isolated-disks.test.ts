@@ -1,37 +1,25 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { VirtualClock } from '@kilonova/base/clock'
 import { isFault } from '@kilonova/base/fault'
-import { readConfig } from '@kilonova/base/options'
 import { systemRandom } from '@kilonova/base/random'
 import { placementSchema } from '@kilonova/placement/schema'
 import { createPlacementService } from '@kilonova/placement/service'
-import type { Store } from '@kilonova/store/store'
 import { onBothStores } from '@kilonova/store/testing'
 import type { IsolatedDisk } from '../agent/guest-spec.ts'
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
 import { usedByHost } from '../hypervisors/usage.ts'
-import { Notifications } from '../notifications/notifications.ts'
-import { computeOptions } from '../options.ts'
 import { computeSchema } from '../schema/compute-schema.ts'
 import type { ServerRow } from '../schema/tables.ts'
 import type { ServerId } from '../servers/server-id.ts'
 import { deleteService } from '../services/delete.ts'
 import { addServer, inventoryOf } from '../testing-rows.ts'
+import { computeOn } from '../testing-store.ts'
 import { claimHost } from './choose-host.ts'
 import { claimedDisks } from './isolated-disks.ts'
 import { reportHost } from './report-host.ts'
 
 const GB = 1024 ** 3
-
-function computeOn(store: Store): Compute {
-  const { client: placement } = createPlacementService({ store })
-  const { compute: options, notifications: told } = readConfig(computeOptions, '')
-  const notifications = new Notifications({ options: told, host: 'control' })
-  const parts = { store, placement, options, notifications, clock: new VirtualClock(), random: systemRandom }
-  return parts as unknown as Compute
-}
 
 const disk = (name: string, gb: number, parts: Partial<IsolatedDisk> = {}): IsolatedDisk => ({
   path: `/dev/disk/by-id/${name}`,
@@ -48,7 +36,8 @@ const claim = (compute: Compute, row: ServerRow) =>
 const without = (why: RegExp) => (error: unknown) => isFault(error, 'NoValidHost') && why.test(error.message)
 
 onBothStores('isolated disks in placement', (open) => {
-  const world = async (): Promise<Compute> => computeOn(await open(placementSchema, computeSchema))
+  const world = async (): Promise<Compute> =>
+    computeOn({ store: await open(placementSchema, computeSchema), placement: createPlacementService })
   const report = async (compute: Compute, host: string, isolatedDisks: IsolatedDisk[]): Promise<string> => {
     const known = await tables(compute).selectFrom('compute_nodes').select('id').executeTakeFirst()
     const inventory = { ...(await inventoryOf(host)), ...(known ? { uuid: known.id } : {}), isolatedDisks }

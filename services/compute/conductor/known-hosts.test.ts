@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { VirtualClock } from '@kilonova/base/clock'
-import { readConfig } from '@kilonova/base/options'
-import { systemRandom } from '@kilonova/base/random'
 import { placementSchema } from '@kilonova/placement/schema'
 import { createPlacementService } from '@kilonova/placement/service'
 import type { Store } from '@kilonova/store/store'
@@ -14,14 +11,14 @@ import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
 import type { NewMigration } from '../migrations/store.ts'
 import { insertMigration, migrationOf, updateMigration } from '../migrations/store.ts'
-import { Notifications } from '../notifications/notifications.ts'
-import { computeOptions } from '../options.ts'
 import type { HostState } from '../scheduler/host-state.ts'
 import { computeSchema } from '../schema/compute-schema.ts'
 import { writeServer } from '../servers/write-server.ts'
 import { reportService } from '../services/report.ts'
 import { listServices, removeService, updateService } from '../services/store.ts'
 import { addServer, inventoryOf } from '../testing-rows.ts'
+import type { StoredCompute } from '../testing-store.ts'
+import { computeOn } from '../testing-store.ts'
 import { countFailedBuild } from './failed-builds.ts'
 import { readHosts } from './host-states.ts'
 import { KnownHosts } from './known-hosts.ts'
@@ -30,14 +27,10 @@ import { reportHost } from './report-host.ts'
 const HOSTS = ['h1', 'h2', 'h3']
 const NEEDED = { groups: [{ suffix: '', resources: { VCPU: 1 } }] }
 
-async function computeOn(store: Store): Promise<Compute & { clock: VirtualClock }> {
-  const { client: placement } = createPlacementService({ store })
-  const { compute: options, notifications: told } = readConfig(computeOptions, '')
-  const notifications = new Notifications({ options: told, host: 'control' })
-  const clock = new VirtualClock()
-  const compute = { ...{ store, placement, options, notifications, clock }, random: systemRandom } as unknown as Compute
+async function computeWithHosts(store: Store): Promise<StoredCompute> {
+  const compute = computeOn({ store, placement: createPlacementService })
   for (const host of HOSTS) await reportHost(compute, { host, inventory: await inventoryOf(host) })
-  return { ...compute, clock }
+  return compute
 }
 
 const sorted = (hosts: readonly HostState[]): HostState[] => hosts.toSorted((a, b) => (a.host < b.host ? -1 : 1))
@@ -119,7 +112,7 @@ const CHANGES: [what: string, change: (compute: Compute) => Promise<unknown>][] 
 ]
 
 onBothStores('known hosts', (open) => {
-  const world = async () => computeOn(await open(placementSchema, computeSchema))
+  const world = async () => computeWithHosts(await open(placementSchema, computeSchema))
 
   it('are as the store says after every change, for two processes', async () => {
     const compute = await world()

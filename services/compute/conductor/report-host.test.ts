@@ -1,7 +1,7 @@
 // What becomes of a host's report: its node's row, and what placement is told.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { VirtualClock } from '@kilonova/base/clock'
+import type { VirtualClock } from '@kilonova/base/clock'
 import { readConfig } from '@kilonova/base/options'
 import { systemRandom } from '@kilonova/base/random'
 import { placementSchema } from '@kilonova/placement/schema'
@@ -14,10 +14,10 @@ import { statsByHost } from '../hypervisors/stats.ts'
 import { leftGuests } from '../migrations/left-guests.ts'
 import { sideOf } from '../migrations/side.ts'
 import { insertMigration, updateMigration } from '../migrations/store.ts'
-import { Notifications } from '../notifications/notifications.ts'
 import { computeOptions } from '../options.ts'
 import { computeSchema } from '../schema/compute-schema.ts'
 import { addServer, inventoryOf } from '../testing-rows.ts'
+import { computeOn } from '../testing-store.ts'
 import { cpuTraits } from './cpu-traits.ts'
 import { reportHost } from './report-host.ts'
 
@@ -31,13 +31,8 @@ interface Setting {
 
 onBothStores('a host’s report', (open) => {
   const withHost = async (work: (setting: Setting) => Promise<void>): Promise<void> => {
-    const store = await open(placementSchema, computeSchema)
-    const clock = new VirtualClock()
-    const { client: placement } = createPlacementService({ store, clock })
-    const { compute: options, notifications: told } = readConfig(computeOptions)
-    const notifications = new Notifications({ options: told, host: 'control' })
-    const common = { store, clock, random: systemRandom, options, notifications }
-    const compute = { ...common, placement } as unknown as Compute
+    const compute = computeOn({ store: await open(placementSchema, computeSchema), placement: createPlacementService })
+    const { store, clock } = compute
     const inventory = await inventoryOf('h1')
     const report = async (changes: Partial<HostInventory> = {}, toml = ''): Promise<void> => {
       const configured = { ...compute, options: readConfig(computeOptions, `[compute]\n${toml}`).compute }

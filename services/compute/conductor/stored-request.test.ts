@@ -1,9 +1,6 @@
 // What filters of plug-ins see of a server: what was stored when it was made, whatever became of it since.
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { VirtualClock } from '@kilonova/base/clock'
-import { readConfig } from '@kilonova/base/options'
-import { systemRandom } from '@kilonova/base/random'
 import { placementSchema } from '@kilonova/placement/schema'
 import { createPlacementService } from '@kilonova/placement/service'
 import type { Store } from '@kilonova/store/store'
@@ -12,14 +9,12 @@ import { createAggregate, setMetadata } from '../aggregates/change.ts'
 import { addHost } from '../aggregates/hosts.ts'
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
-import { Notifications } from '../notifications/notifications.ts'
-import { computeOptions } from '../options.ts'
-import type { ActivePlugin } from '../plugin.ts'
 import type { Filter, SchedulingRequest } from '../scheduler/host-state.ts'
 import { computeSchema } from '../schema/compute-schema.ts'
 import type { ServerRow } from '../schema/tables.ts'
 import type { ServerId } from '../servers/server-id.ts'
 import { addServer, inventoryOf } from '../testing-rows.ts'
+import { computeOn } from '../testing-store.ts'
 import { claimHost } from './choose-host.ts'
 import { reportHost } from './report-host.ts'
 
@@ -37,13 +32,11 @@ const rackFilter: Filter = {
   },
 }
 
-async function computeOn(store: Store): Promise<Compute> {
-  const { client: placement } = createPlacementService({ store })
-  const { compute: options, notifications: told } = readConfig(computeOptions, TOML)
-  const notifications = new Notifications({ options: told, host: 'control' })
-  const plugins: ActivePlugin[] = [{ name: 'rack', filters: [rackFilter] }]
-  const parts = { store, placement, options, plugins, notifications, clock: new VirtualClock(), random: systemRandom }
-  const compute = parts as unknown as Compute
+async function computeWithRacks(store: Store): Promise<Compute> {
+  const compute = computeOn({
+    ...{ store, placement: createPlacementService, toml: TOML },
+    plugins: [{ name: 'rack', filters: [rackFilter] }],
+  })
   for (const [index, host] of ['h1', 'h2', 'h3'].entries()) {
     await reportHost(compute, { host, inventory: await inventoryOf(host) })
     if (index === 2) continue
@@ -67,7 +60,7 @@ const place = (compute: Compute, row: ServerRow, excluded: string[] = []) =>
   claimHost(compute, row, { serverId: row.id as ServerId, excluded, forcedHost: null })
 
 onBothStores('a filter that reads metadata', (open) => {
-  const world = async (): Promise<Compute> => computeOn(await open(placementSchema, computeSchema))
+  const world = async (): Promise<Compute> => computeWithRacks(await open(placementSchema, computeSchema))
 
   it('seed-8.5.12-2: a server that moves is judged by what was stored when it was made', async () => {
     const compute = await world()

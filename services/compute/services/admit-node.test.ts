@@ -1,9 +1,8 @@
 // Hosts that come back under another node, and nodes that come back under another name.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { VirtualClock } from '@kilonova/base/clock'
+import type { VirtualClock } from '@kilonova/base/clock'
 import { isFault } from '@kilonova/base/fault'
-import { readConfig } from '@kilonova/base/options'
 import { systemRandom } from '@kilonova/base/random'
 import { placementSchema } from '@kilonova/placement/schema'
 import { createPlacementService } from '@kilonova/placement/service'
@@ -12,10 +11,9 @@ import type { HostInventory } from '../agent/protocol.ts'
 import type { Compute } from '../compute.ts'
 import { tables } from '../compute.ts'
 import { reportHost } from '../conductor/report-host.ts'
-import { Notifications } from '../notifications/notifications.ts'
-import { computeOptions } from '../options.ts'
 import { computeSchema } from '../schema/compute-schema.ts'
 import { addServer, inventoryOf } from '../testing-rows.ts'
+import { computeOn } from '../testing-store.ts'
 import { admitNode } from './admit-node.ts'
 
 const DOWN = 60_001
@@ -29,13 +27,8 @@ interface Setting {
 
 onBothStores('a node that is not the one of the records', (open) => {
   const withHost = async (work: (setting: Setting) => Promise<void>): Promise<void> => {
-    const store = await open(placementSchema, computeSchema)
-    const clock = new VirtualClock()
-    const { client: placement } = createPlacementService({ store, clock })
-    const { compute: options, notifications: told } = readConfig(computeOptions)
-    const notifications = new Notifications({ options: told, host: 'control' })
-    const common = { store, clock, random: systemRandom, options, notifications }
-    const compute = { ...common, placement } as unknown as Compute
+    const compute = computeOn({ store: await open(placementSchema, computeSchema), placement: createPlacementService })
+    const { store, clock } = compute
     const inventory = await inventoryOf('h1')
     try {
       await reportHost(compute, { host: 'h1', inventory })
